@@ -1,0 +1,7 @@
+//! Returns without an answer.
+
+use behaviours_p2::{Reply, Request, serve};
+
+serve!(handle);
+
+fn handle(_request: Request, _reply: Reply) {}

@@ -1,0 +1,12 @@
+//! Answers with 129 header fields of 10 bytes each, one more than may be sent.
+
+use behaviours_p2::answer::header;
+use behaviours_p2::{Reply, Request, serve};
+
+serve!(handle);
+
+fn handle(request: Request, reply: Reply) {
+    let count = request.query.number("count", 129);
+    let headers = (0..count).map(|n: u32| header(&format!("x-h-{n:03}"), "abc"));
+    reply.start(200, headers.collect()).finish();
+}

@@ -1,0 +1,98 @@
+//! Reads `hostel.toml`: every mistake in one run, each with its place and its remedy, or a [`Plan`].
+//!
+//! Two stages. The text becomes a table in which every value knows its place,
+//! even after a syntax error; then each part is read by hand into typed values
+//! and checked against the others. No stage stops at the first mistake, so a
+//! value that could not be read is replaced by its default and reading goes on;
+//! the plan is only given out if nothing was wrong.
+
+use std::sync::Arc;
+
+use toml::de::DeTable;
+
+use crate::plan::{ADDRESS_DEFAULT, ListenerPlan, Plan};
+
+pub use problem::{Problem, Severity, Source};
+
+mod problem;
+mod section;
+
+mod root;
+
+mod listener;
+
+mod service;
+
+mod grants;
+
+mod limit;
+
+mod consistency;
+mod dropped;
+#[cfg(test)]
+mod tests;
+
+/// The name of the file in a folder.
+pub const FILE_NAME: &str = "hostel.toml";
+
+/// A file found in the folder of `hostel.toml`; only `*.wasm` count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DroppedFile {
+    /// Its name without a folder, such as `users.wasm`.
+    pub file_name: String,
+}
+
+/// What came of reading.
+#[derive(Clone, Debug)]
+pub struct Parsed {
+    /// What to run; `None` if any problem is an error.
+    pub plan: Option<Plan>,
+    /// All that was found, in the order of the file.
+    pub problems: Vec<Problem>,
+}
+
+/// Reads the text of a `hostel.toml` that lies beside the files `dropped`.
+#[must_use]
+pub fn parse(source: &Source, dropped: &[DroppedFile]) -> Parsed {
+    let (table, faults) = DeTable::parse_recoverable(&source.text);
+    let mut report = problem::Report::new(source);
+    for fault in &faults {
+        report.syntax(fault);
+    }
+    let mut draft = root::read(table.get_ref(), &mut report);
+    if draft.drop_in {
+        dropped::add(&mut draft, dropped, &mut report);
+    }
+    consistency::check(&draft, &mut report);
+    finish(draft, report)
+}
+
+/// Makes a plan for a folder without `hostel.toml`: each of `dropped` is a service
+/// of its own on 127.0.0.1:8080, with default limits and no grants.
+#[must_use]
+pub fn drop_in_only(dropped: &[DroppedFile]) -> Parsed {
+    let source = Source { name: FILE_NAME.to_owned(), text: Arc::from("") };
+    let mut report = problem::Report::new(&source);
+    let mut draft = root::Draft::default();
+    dropped::add(&mut draft, dropped, &mut report);
+    finish(draft, report)
+}
+
+fn finish(draft: root::Draft, report: problem::Report<'_>) -> Parsed {
+    let problems = report.into_problems();
+    if problems.iter().any(|problem| problem.severity == Severity::Error) {
+        return Parsed { plan: None, problems };
+    }
+    let mut listeners: Vec<ListenerPlan> = draft.listeners.into_iter().map(|listener| listener.plan).collect();
+    if listeners.is_empty() {
+        listeners.push(ListenerPlan::all(ADDRESS_DEFAULT));
+    }
+    let plan = Plan {
+        state: draft.state,
+        drop_in: draft.drop_in,
+        listeners,
+        services: draft.services.into_values().map(|service| service.plan).collect(),
+        host: draft.host,
+    };
+    Parsed { plan: Some(plan), problems }
+}

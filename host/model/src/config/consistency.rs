@@ -1,0 +1,134 @@
+//! What is right by itself but not together: routes claimed twice, names nobody has, limits beyond the host's.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::ops::Range;
+
+use super::problem::{Problem, Report};
+use super::root::Draft;
+use super::section::{Item, nearest};
+use super::service::ServiceDraft;
+use crate::name::ServiceName;
+use crate::route::{Conflict, RoutePattern, RouteTable};
+
+pub(super) fn check(draft: &Draft, report: &mut Report<'_>) {
+    routes(draft, report);
+    addresses(draft, report);
+    // After a syntax error what seems not to exist may only not have been read.
+    if !report.is_broken() {
+        calls(draft, report);
+        listeners(draft, report);
+        memory(draft, report);
+    }
+}
+
+/// A route with its service and, unless it was dropped in, its place.
+struct Claim<'d> {
+    pattern: &'d RoutePattern,
+    service: &'d ServiceDraft,
+    span: Option<Range<usize>>,
+}
+
+fn routes(draft: &Draft, report: &mut Report<'_>) {
+    let mut claims: Vec<Claim<'_>> = Vec::new();
+    for service in draft.services.values() {
+        for (place, pattern) in service.plan.routes.iter().enumerate() {
+            claims.push(Claim { pattern, service, span: service.routes.get(place).cloned() });
+        }
+    }
+    // Those without a place come last, so that a conflict points at the file where it can.
+    claims.sort_by_key(|claim| claim.span.as_ref().map_or(usize::MAX, |span| span.start));
+    let patterns = claims.iter().map(|claim| (claim.pattern.clone(), ())).collect();
+    let Err(conflicts) = RouteTable::build(patterns) else {
+        return;
+    };
+    for Conflict { first, second } in conflicts {
+        if let (Some(first), Some(second)) = (claims.get(first), claims.get(second)) {
+            report.push(conflict(first, second, report));
+        }
+    }
+}
+
+fn conflict(first: &Claim<'_>, second: &Claim<'_>, report: &Report<'_>) -> Problem {
+    let (name, other) = (&second.service.plan.name, &first.service.plan.name);
+    let whose = if name == other { "the same service".to_owned() } else { format!("service `{other}`") };
+    let dropped = match &second.span {
+        Some(_) => String::new(),
+        None => format!(" of the dropped-in `{}`", second.service.plan.component),
+    };
+    let message = format!("route `{}`{dropped} is the same as `{}` of {whose}", second.pattern, first.pattern);
+    let problem =
+        Problem::error(report.source(), message, "give one of them another path, method or host, or remove it");
+    let label = |claim: &Claim<'_>| format!("claimed by `{}`", claim.service.plan.name);
+    [second, first].into_iter().fold(problem, |problem, claim| match claim.span.clone() {
+        Some(span) => problem.at(span, label(claim)),
+        None => problem,
+    })
+}
+
+fn calls(draft: &Draft, report: &mut Report<'_>) {
+    for service in draft.services.values() {
+        for call in &service.calls {
+            if !draft.services.contains_key(&call.value) {
+                let message =
+                    format!("service `{}` may call `{}`, which does not exist", service.plan.name, call.value);
+                let help = suggestion(draft, call, "add it, or leave it out here; until then such a call fails");
+                report.warning(call.span.clone(), "no such service", message, help);
+            }
+        }
+    }
+}
+
+fn listeners(draft: &Draft, report: &mut Report<'_>) {
+    for listener in &draft.listeners {
+        for service in &listener.services {
+            if !draft.services.contains_key(&service.value) {
+                let message = format!("a listener names service `{}`, which does not exist", service.value);
+                let help = suggestion(draft, service, "add it, or leave it out here");
+                report.error(service.span.clone(), "no such service", message, help);
+            }
+        }
+    }
+}
+
+fn addresses(draft: &Draft, report: &mut Report<'_>) {
+    let mut seen: BTreeMap<SocketAddr, Range<usize>> = BTreeMap::new();
+    for listener in &draft.listeners {
+        let (address, span) = (listener.plan.address, listener.plan.span.clone().unwrap_or_default());
+        // Port 0 is another port each time.
+        match seen.get(&address) {
+            Some(first) if address.port() != 0 => {
+                let message = format!("two listeners have the address `{address}`");
+                let problem = Problem::error(report.source(), message, "give one of them another port, or remove it");
+                report.push(problem.at(span, "the second one").at(first.clone(), "the first one"));
+            }
+            _ => {
+                seen.insert(address, span);
+            }
+        }
+    }
+}
+
+fn suggestion(draft: &Draft, name: &Item<ServiceName>, otherwise: &str) -> String {
+    match nearest(name.value.as_str(), draft.services.keys().map(ServiceName::as_str)) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => otherwise.to_owned(),
+    }
+}
+
+fn memory(draft: &Draft, report: &mut Report<'_>) {
+    for service in draft.services.values() {
+        let (memory, max) = (service.plan.limits.memory, draft.host.memory_max);
+        let Some(span) = service.memory.clone().filter(|_| memory > max) else {
+            continue;
+        };
+        let message =
+            format!("service `{}` is given `{memory}` of memory, but `memory_max` is `{max}`", service.plan.name);
+        let help = format!("lower it to `{max}`, or write `memory_max = \"{memory}\"` at the top of the file");
+        let problem = Problem::error(report.source(), message, help).at(span, "more than any instance may have");
+        report.push(match draft.memory_max.clone() {
+            Some(span) => problem.at(span, "the most for any instance"),
+            None => problem,
+        });
+    }
+}

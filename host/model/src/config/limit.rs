@@ -1,0 +1,131 @@
+//! `limits`: what a service is granted that differs from the defaults.
+
+use std::num::NonZeroU32;
+use std::ops::{Range, RangeInclusive};
+use std::time::Duration;
+
+use super::problem::Report;
+use super::root::MEMORY_MIN;
+use super::section::Section;
+use crate::limits::{DEPTH_MAX, KeyValueLimits, Limits, fixed};
+use crate::units::ByteSize;
+
+const KEYS: &[&str] = &[
+    "memory",
+    "table_elements",
+    "cpu",
+    "deadline",
+    "after_response",
+    "concurrency",
+    "queue_wait",
+    "queue_length",
+    "request_body",
+    "response_body",
+    "stall",
+    "log_request",
+    "log_second",
+    "depth",
+    "calls",
+    "connections",
+    "keyvalue",
+];
+const EXAMPLE: &str = "`limits = { memory = \"96MiB\", cpu = \"2s\" }`";
+const KEYVALUE: &str = "`keyvalue = { bytes = \"1GiB\" }`";
+
+/// Below this the clock that limits are kept by cannot tell times apart.
+const TIME_MIN: Duration = Duration::from_millis(1);
+/// A request that takes longer is not a request.
+const TIME_MAX: Duration = Duration::from_hours(24);
+/// Waiting, or working on after the response, for longer is a mistake in the unit.
+const WAIT_MAX: Duration = Duration::from_hours(1);
+/// A queue or a number of calls beyond this is a mistake, whatever the machine.
+const COUNT_MAX: u64 = 1_000_000;
+/// Ports of one address.
+const CONNECTIONS_MAX: u64 = 65_535;
+/// The longest key the database compares quickly.
+const KEY_MAX: ByteSize = ByteSize::kib(64);
+/// A value passes a guest's border in one host call, with some bytes around it.
+const VALUE_MAX: ByteSize = ByteSize(fixed::HOSTCALL_BYTES.0 - ByteSize::kib(64).0);
+/// Of what is only counted, any number will do.
+const ANY_SIZE: RangeInclusive<ByteSize> = ByteSize(0)..=ByteSize(u64::MAX);
+
+/// Changes what the file changes in `limits`; says where `memory` is set.
+pub(super) fn read(service: &Section<'_>, limits: &mut Limits, report: &mut Report<'_>) -> Option<Range<usize>> {
+    let section = service.section("limits", EXAMPLE, report)?;
+    section.expect_only(KEYS, report);
+    times(&section, limits, report);
+    counts(&section, limits, report);
+    sizes(&section, limits, report);
+    if let Some(section) = section.section("keyvalue", KEYVALUE, report) {
+        keyvalue(&section, &mut limits.keyvalue, report);
+    }
+    // Compared with the host's later, which may stand further down in the file.
+    size(&section, "memory", MEMORY_MIN..=ByteSize(u64::MAX), &mut limits.memory, report)
+}
+
+fn times(section: &Section<'_>, limits: &mut Limits, report: &mut Report<'_>) {
+    let mut time = |key, range: RangeInclusive<Duration>, limit: &mut Duration| {
+        if let Some(found) = section.measure(key, range, report) {
+            *limit = found.value;
+        }
+    };
+    time("cpu", TIME_MIN..=TIME_MAX, &mut limits.cpu);
+    time("deadline", TIME_MIN..=TIME_MAX, &mut limits.deadline);
+    time("after_response", Duration::ZERO..=WAIT_MAX, &mut limits.after_response);
+    time("queue_wait", Duration::ZERO..=WAIT_MAX, &mut limits.queue_wait);
+    time("stall", TIME_MIN..=TIME_MAX, &mut limits.stall);
+}
+
+fn counts(section: &Section<'_>, limits: &mut Limits, report: &mut Report<'_>) {
+    let mut concurrency = limits.concurrency.get();
+    count(section, "table_elements", 1..=u64::from(fixed::TABLE_ELEMENTS_MAX), &mut limits.table_elements, report);
+    count(section, "concurrency", 1..=COUNT_MAX, &mut concurrency, report);
+    count(section, "queue_length", 0..=COUNT_MAX, &mut limits.queue_length, report);
+    count(section, "depth", 1..=u64::from(DEPTH_MAX), &mut limits.depth, report);
+    count(section, "calls", 0..=COUNT_MAX, &mut limits.calls, report);
+    count(section, "connections", 0..=CONNECTIONS_MAX, &mut limits.connections, report);
+    limits.concurrency = NonZeroU32::new(concurrency).unwrap_or(limits.concurrency);
+}
+
+fn sizes(section: &Section<'_>, limits: &mut Limits, report: &mut Report<'_>) {
+    size(section, "request_body", ANY_SIZE, &mut limits.request_body, report);
+    size(section, "log_request", ANY_SIZE, &mut limits.log_request, report);
+    size(section, "log_second", ANY_SIZE, &mut limits.log_second, report);
+    if section.get("response_body").is_some_and(|value| value.get_ref().as_str() == Some("none")) {
+        limits.response_body = None;
+    } else {
+        let mut body = ByteSize(0);
+        if size(section, "response_body", ANY_SIZE, &mut body, report).is_some() {
+            limits.response_body = Some(body);
+        }
+    }
+}
+
+fn keyvalue(section: &Section<'_>, limits: &mut KeyValueLimits, report: &mut Report<'_>) {
+    section.expect_only(&["key", "value", "bytes", "keys", "writes"], report);
+    size(section, "key", ByteSize(1)..=KEY_MAX, &mut limits.key, report);
+    size(section, "value", ByteSize(1)..=VALUE_MAX, &mut limits.value, report);
+    size(section, "bytes", ANY_SIZE, &mut limits.bytes, report);
+    if let Some(keys) = section.number("keys", 0..=u64::MAX, report) {
+        limits.keys = keys.value;
+    }
+    count(section, "writes", 1..=COUNT_MAX, &mut limits.writes, report);
+}
+
+fn size(
+    section: &Section<'_>,
+    key: &str,
+    range: RangeInclusive<ByteSize>,
+    limit: &mut ByteSize,
+    report: &mut Report<'_>,
+) -> Option<Range<usize>> {
+    let found = section.measure(key, range, report)?;
+    *limit = found.value;
+    Some(found.span)
+}
+
+fn count(section: &Section<'_>, key: &str, range: RangeInclusive<u64>, limit: &mut u32, report: &mut Report<'_>) {
+    if let Some(found) = section.number(key, range, report) {
+        *limit = u32::try_from(found.value).unwrap_or(u32::MAX);
+    }
+}

@@ -1,0 +1,244 @@
+//! One thing wrong with a `hostel.toml`: where it is, what it is, and what to do about it.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use miette::{Diagnostic, LabeledSpan, MietteError, MietteSpanContents, SourceCode, SourceSpan, SpanContents};
+
+/// The longest line that a problem is drawn into: `miette` cannot indent a caret
+/// by more than 65,535 columns, and a tab takes up to eight of them.
+const DRAWN_LINE_BYTES: usize = 8_000;
+
+/// A text that was read, with the name under which its reader knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// The path as it should be shown.
+    pub name: String,
+    /// All of the text.
+    pub text: Arc<str>,
+}
+
+/// Whether a problem keeps the host from starting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// It does.
+    Error,
+    /// It does not, but something may not work as meant.
+    Warning,
+}
+
+/// One thing wrong. As a `miette::Diagnostic` it shows file, line, column and a caret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Whether it keeps the host from starting.
+    pub severity: Severity,
+    /// What is wrong: lower case, the value in backticks.
+    pub message: String,
+    /// What to do about it.
+    pub help: String,
+    /// The places it is about, the most important first, as bytes of the text.
+    pub labels: Vec<(Range<usize>, String)>,
+    /// The text the places are in.
+    pub source: Source,
+}
+
+/// Collects problems while a text is read.
+pub(super) struct Report<'s> {
+    source: &'s Source,
+    problems: Vec<Problem>,
+    /// The lines of syntax errors. What else is found on them is not meant by
+    /// the author, and what seems to be missing may only not have been read.
+    broken: Vec<usize>,
+}
+
+impl Problem {
+    /// A problem that keeps the host from starting.
+    #[must_use]
+    pub fn error(source: &Source, message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self {
+            severity: Severity::Error,
+            message: message.into(),
+            help: help.into(),
+            labels: Vec::new(),
+            source: source.clone(),
+        }
+    }
+
+    /// A problem that does not.
+    #[must_use]
+    pub fn warning(source: &Source, message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, ..Self::error(source, message, help) }
+    }
+
+    /// Adds a place and what to say there.
+    #[must_use]
+    pub fn at(mut self, span: Range<usize>, label: impl Into<String>) -> Self {
+        self.labels.push((span, label.into()));
+        self
+    }
+
+    /// Line and column of its first place, both counted from 1, columns in characters.
+    #[must_use]
+    pub fn line_column(&self) -> Option<(usize, usize)> {
+        let (span, _) = self.labels.first()?;
+        let before = self.source.text.get(..span.start)?;
+        let line = before.rsplit('\n').next().unwrap_or(before);
+        Some((before.matches('\n').count() + 1, line.chars().count() + 1))
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Problem {}
+
+impl Diagnostic for Problem {
+    fn severity(&self) -> Option<miette::Severity> {
+        Some(match self.severity {
+            Severity::Error => miette::Severity::Error,
+            Severity::Warning => miette::Severity::Warning,
+        })
+    }
+
+    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        Some(Box::new(&self.help))
+    }
+
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        let drawable = !self.labels.is_empty() && self.source.text.lines().all(|line| line.len() <= DRAWN_LINE_BYTES);
+        drawable.then_some(&self.source)
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        let labels = self.labels.iter().enumerate().map(|(place, (span, text))| {
+            let (text, offset) = (Some(text.clone()), span.start);
+            match place {
+                0 => LabeledSpan::new_primary_with_span(text, (offset, span.len())),
+                _ => LabeledSpan::new(text, offset, span.len()),
+            }
+        });
+        Some(Box::new(labels))
+    }
+}
+
+impl SourceCode for Source {
+    fn read_span<'a>(
+        &'a self,
+        span: &SourceSpan,
+        lines_before: usize,
+        lines_after: usize,
+    ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
+        let found = self.text.read_span(span, lines_before, lines_after)?;
+        Ok(Box::new(MietteSpanContents::new_named(
+            self.name.clone(),
+            found.data(),
+            *found.span(),
+            found.line(),
+            found.column(),
+            found.line_count(),
+        )))
+    }
+}
+
+impl<'s> Report<'s> {
+    pub(super) fn new(source: &'s Source) -> Self {
+        Self { source, problems: Vec::new(), broken: Vec::new() }
+    }
+
+    /// A mistake of the writing itself, which the parser found.
+    pub(super) fn syntax(&mut self, fault: &toml::de::Error) {
+        let end = self.source.text.len();
+        let span = self.visible(fault.span().unwrap_or(end..end));
+        self.broken.push(self.line(span.start));
+        let help = match fault.message() {
+            message if message.contains("duplicate") => "keep one of them",
+            message if message.contains("string") => "write text between two `\"` on one line",
+            message if message.contains("comma") => "put one `,` between two elements",
+            message if message.contains("unclosed") => {
+                "close the bracket; the header of a table stands on a line of its own"
+            }
+            _ => "write `key = value` on a line of its own, text between `\"`, lists in `[ ]` and tables in `{ }`",
+        };
+        let problem = Problem::error(self.source, format!("this is not TOML: {}", fault.message()), help);
+        self.problems.push(problem.at(span, "here"));
+    }
+
+    pub(super) fn error(
+        &mut self,
+        span: Range<usize>,
+        label: &str,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
+        self.push(Problem::error(self.source, message, help).at(span, label));
+    }
+
+    pub(super) fn warning(
+        &mut self,
+        span: Range<usize>,
+        label: &str,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
+        self.push(Problem::warning(self.source, message, help).at(span, label));
+    }
+
+    /// A key that has to be there, unless it may have been lost to a syntax error.
+    pub(super) fn missing(&mut self, span: Range<usize>, message: String, help: &str) {
+        if !self.is_broken() {
+            let span = self.visible(span);
+            self.error(span, "missing here", message, help);
+        }
+    }
+
+    /// An error of this package: what went wrong, then `; ` and the remedy.
+    pub(super) fn refused(&mut self, span: Range<usize>, key: &str, fault: &impl fmt::Display) {
+        let text = fault.to_string();
+        let (message, help) = text.rsplit_once("; ").unwrap_or((&text, "write another value"));
+        self.error(span, "this one", format!("`{key}`: {message}"), help);
+    }
+
+    pub(super) fn push(&mut self, problem: Problem) {
+        let on_broken_line = |(span, _): &(Range<usize>, String)| self.broken.contains(&self.line(span.start));
+        if !problem.labels.first().is_some_and(on_broken_line) {
+            self.problems.push(problem);
+        }
+    }
+
+    pub(super) fn is_broken(&self) -> bool {
+        !self.broken.is_empty()
+    }
+
+    pub(super) fn source(&self) -> &'s Source {
+        self.source
+    }
+
+    /// The line, counted from 0, on which a byte of the text is.
+    fn line(&self, offset: usize) -> usize {
+        self.source.text.bytes().take(offset).filter(|byte| *byte == b'\n').count()
+    }
+
+    /// A place without width, such as the end of a line, shows no caret: the
+    /// character beside it is taken instead.
+    fn visible(&self, span: Range<usize>) -> Range<usize> {
+        if !span.is_empty() {
+            return span;
+        }
+        let (before, after) = self.source.text.split_at_checked(span.start).unwrap_or_default();
+        match (before.chars().next_back(), after.chars().next()) {
+            (Some(c), _) if c != '\n' => span.start - c.len_utf8()..span.start,
+            (_, Some(c)) if c != '\n' => span.start..span.start + c.len_utf8(),
+            _ => span,
+        }
+    }
+
+    /// All problems in the order of the file.
+    pub(super) fn into_problems(mut self) -> Vec<Problem> {
+        self.problems.sort_by_key(|problem| problem.labels.first().map_or(usize::MAX, |(span, _)| span.start));
+        self.problems
+    }
+}

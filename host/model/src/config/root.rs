@@ -1,0 +1,140 @@
+//! The top of the file: its version, the bounds of the host, and the tables below.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::time::Duration;
+
+use toml::de::DeTable;
+
+use super::listener::{self, ListenerDraft};
+use super::problem::Report;
+use super::section::{Item, Section};
+use super::service::{self, ServiceDraft};
+use crate::limits::HostLimits;
+use crate::name::{NameError, ServiceName};
+use crate::plan::STATE_DEFAULT;
+use crate::units::ByteSize;
+
+/// The version of the file that this host understands.
+const VERSION: u64 = 1;
+
+/// The most instances: each reserves some GiB of address space on either engine,
+/// and a process has 128 TiB.
+const INSTANCES_MAX: u64 = 10_000;
+
+/// The least memory that means anything: one page of a guest.
+pub(super) const MEMORY_MIN: ByteSize = ByteSize::kib(64);
+
+/// The most memory of one instance: what 32-bit addresses reach.
+const MEMORY_MAX: ByteSize = ByteSize(4 << 30);
+
+/// Longer than this nobody waits for a host to stop.
+const DRAIN_MAX: Duration = Duration::from_hours(1);
+
+/// The keys at the top.
+const KEYS: &[&str] =
+    &["version", "state", "drop_in", "memory_max", "memory_budget", "instances", "drain", "listener", "service"];
+
+/// A plan whose parts are read but not yet checked against each other.
+#[derive(Debug)]
+pub(super) struct Draft {
+    pub(super) state: String,
+    pub(super) drop_in: bool,
+    pub(super) listeners: Vec<ListenerDraft>,
+    pub(super) services: BTreeMap<ServiceName, ServiceDraft>,
+    pub(super) host: HostLimits,
+    /// Where `memory_max` is set.
+    pub(super) memory_max: Option<Range<usize>>,
+}
+
+impl Default for Draft {
+    fn default() -> Self {
+        Self {
+            state: STATE_DEFAULT.to_owned(),
+            drop_in: true,
+            listeners: Vec::new(),
+            services: BTreeMap::new(),
+            host: HostLimits::default(),
+            memory_max: None,
+        }
+    }
+}
+
+pub(super) fn read(table: &DeTable<'_>, report: &mut Report<'_>) -> Draft {
+    let root = Section::root(table);
+    root.expect_only(KEYS, report);
+    version(&root, report);
+    let mut draft = Draft::default();
+    if let Some(state) = root.text("state", "`state = \".hostel\"`", report) {
+        draft.state = state.value.to_owned();
+    }
+    if let Some(drop_in) = root.boolean("drop_in", report) {
+        draft.drop_in = drop_in;
+    }
+    host_limits(&root, &mut draft, report);
+    draft.listeners = listener::read(&root, report);
+    services(&root, &mut draft, report);
+    draft
+}
+
+fn version(root: &Section<'_>, report: &mut Report<'_>) {
+    if root.get("version").is_none() {
+        report.missing(0..0, "`version` is missing".to_owned(), "write `version = 1` as the first line");
+    } else if let Some(version) = root.number("version", 0..=u64::MAX, report)
+        && version.value != VERSION
+    {
+        let message = format!("`version` is `{}`, which this host does not understand", version.value);
+        report.error(version.span, "this one", message, format!("write `version = {VERSION}`"));
+    }
+}
+
+fn host_limits(root: &Section<'_>, draft: &mut Draft, report: &mut Report<'_>) {
+    if let Some(max) = root.measure("memory_max", MEMORY_MIN..=MEMORY_MAX, report) {
+        draft.host.memory_max = max.value;
+        draft.memory_max = Some(max.span);
+    }
+    if let Some(budget) = root.measure("memory_budget", MEMORY_MIN..=ByteSize(u64::MAX), report) {
+        draft.host.memory_budget = Some(budget.value);
+    }
+    if let Some(instances) = root.number("instances", 1..=INSTANCES_MAX, report) {
+        draft.host.instances = u32::try_from(instances.value).unwrap_or(u32::MAX);
+    }
+    if let Some(drain) = root.measure("drain", Duration::ZERO..=DRAIN_MAX, report) {
+        draft.host.drain = drain.value;
+    }
+}
+
+fn services(root: &Section<'_>, draft: &mut Draft, report: &mut Report<'_>) {
+    const EXAMPLE: &str = "`[service.NAME]` above the keys of a service";
+    let Some(services) = root.section("service", EXAMPLE, report) else {
+        return;
+    };
+    for (name, value) in services.entries() {
+        let title = services.path(name.value);
+        let section = Section::of(value, name.span.clone(), title, EXAMPLE, report);
+        match ServiceName::parse(name.value) {
+            Ok(parsed) => {
+                if let Some(section) = section {
+                    draft.services.insert(parsed.clone(), service::read(&section, parsed, &draft.host, report));
+                }
+            }
+            Err(fault) => {
+                refuse_name(&name, &fault, report);
+                // Its table is read all the same, for the mistakes in it.
+                if let (Some(section), Ok(stand_in)) = (section, ServiceName::parse("unnamed")) {
+                    service::read(&section, stand_in, &draft.host, report);
+                }
+            }
+        }
+    }
+}
+
+fn refuse_name(name: &Item<&str>, fault: &NameError, report: &mut Report<'_>) {
+    match ServiceName::suggest(name.value) {
+        Some(near) => {
+            let message = format!("`{}` cannot be the name of a service, which is also a host name", name.value);
+            report.error(name.span.clone(), "this one", message, format!("write `[service.{near}]`"));
+        }
+        None => report.refused(name.span.clone(), "service", fault),
+    }
+}

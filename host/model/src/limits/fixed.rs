@@ -1,0 +1,71 @@
+//! Limits that no file may change: what one guest can cost the host in one step.
+
+use std::time::Duration;
+
+use crate::units::ByteSize;
+
+/// Stack of a guest's own code. Deep enough for recursive parsers; overflowing it is a trap.
+pub const WASM_STACK: ByteSize = ByteSize::kib(512);
+/// Stack on which a guest and the host functions it uses run. The difference to
+/// [`WASM_STACK`] is all that host functions have: overflow there ends the process.
+pub const ASYNC_STACK: ByteSize = ByteSize::mib(2);
+/// The most that `limits.table_elements` may be: the size of a table's slot in the pool.
+pub const TABLE_ELEMENTS_MAX: u32 = 100_000;
+
+/// Bytes of one `fields` value that a guest builds: as much as it may send.
+pub const FIELD_BYTES: ByteSize = ByteSize::kib(64);
+/// Bytes of headers in a response: more than any client or proxy accepts.
+pub const RESPONSE_HEADER_BYTES: ByteSize = ByteSize::kib(64);
+/// Header fields in a response: common clients stop at 100 to 256.
+pub const RESPONSE_HEADER_FIELDS: usize = 128;
+/// Bytes copied from a guest in one host call: the largest value and some margin.
+pub const HOSTCALL_BYTES: ByteSize = ByteSize::mib(4);
+/// Bytes in one piece of a body between guest and host: bounds what a body holds in memory.
+pub const BODY_CHUNK_BYTES: ByteSize = ByteSize::kib(64);
+
+/// Handles to host resources (requests, fields, streams) of one instance.
+pub const RESOURCE_HANDLES: u32 = 1_024;
+/// Handles of all kinds that the components of one instance pass among themselves.
+pub const COMPONENT_HANDLES: u32 = 10_000;
+/// Tasks, streams and futures of one WASI 0.3 instance.
+pub const CONCURRENT_HANDLES: u32 = 1_024;
+
+/// Random bytes in one call: nobody needs a larger key at once.
+pub const RANDOM_BYTES: ByteSize = ByteSize::kib(64);
+
+/// Bytes of a component's file: interpreters of other languages take about half.
+pub const COMPONENT_FILE: ByteSize = ByteSize::mib(64);
+/// Core instances in one component: composed components have a dozen.
+pub const CORE_INSTANCES: u32 = 64;
+/// Memories in one component: one for the guest, few for adapters.
+pub const MEMORIES: u32 = 4;
+/// Tables in one component.
+pub const TABLES: u32 = 32;
+/// Imports and exports of one component, all levels together.
+pub const IMPORTS_EXPORTS: u32 = 10_000;
+
+/// Processor time for compiling one component.
+pub const COMPILE_CPU: Duration = Duration::from_mins(1);
+/// Memory for compiling one component.
+pub const COMPILE_MEMORY: ByteSize = ByteSize(2 << 30);
+/// Time for compiling one component.
+pub const COMPILE_WALL: Duration = Duration::from_mins(2);
+
+/// How often guests are looked at: the error with which a processor limit is kept.
+pub const EPOCH_TICK: Duration = Duration::from_millis(5);
+/// One in this many instances and permits is kept for calls, which never wait,
+/// so that requests alone cannot fill the host and leave their own calls without one.
+pub const CALLS_RESERVE_DIVISOR: u32 = 4;
+/// How long a request waits for a free instance before `pool-exhausted`.
+pub const POOL_WAIT: Duration = Duration::from_secs(1);
+/// How long an instance that may be reused is kept without a request.
+pub const REUSE_IDLE: Duration = Duration::from_secs(30);
+/// Seconds of [`crate::limits::KeyValueLimits::writes`] that may be used at once.
+pub const WRITE_BURST_SECONDS: u32 = 2;
+
+/// Time to connect to a host outside.
+pub const CONNECT: Duration = Duration::from_secs(5);
+/// Time for its TLS handshake.
+pub const CONNECT_TLS: Duration = Duration::from_secs(5);
+/// Time between two chunks it sends.
+pub const BETWEEN_BYTES: Duration = Duration::from_secs(30);

@@ -1,0 +1,155 @@
+//! What is to run: a `hostel.toml` and its folder proven consistent, the only input to deployment.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroU32;
+use std::ops::Range;
+
+use crate::grant::{Grants, Secret};
+use crate::limits::{HostLimits, Limits, ListenerLimits};
+use crate::name::{BucketName, ServiceName};
+use crate::route::RoutePattern;
+
+/// Where the host listens when nothing says otherwise: reachable from this machine only.
+pub const ADDRESS_DEFAULT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+
+/// Folder of the host's own data when nothing says otherwise.
+pub const STATE_DEFAULT: &str = ".hostel";
+
+/// Everything the host is to do. Paths are as written, relative to the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// Folder for database, compiled code and journal.
+    pub state: String,
+    /// Whether components that no table names become services of their own.
+    pub drop_in: bool,
+    /// Where to listen; never empty.
+    pub listeners: Vec<ListenerPlan>,
+    /// What to serve, ordered by name.
+    pub services: Vec<ServicePlan>,
+    /// Bounds of the whole process.
+    pub host: HostLimits,
+}
+
+/// One socket to listen on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListenerPlan {
+    /// The address; port 0 lets the system choose.
+    pub address: SocketAddr,
+    /// The services reachable here; `None` is all of them.
+    pub services: Option<BTreeSet<ServiceName>>,
+    /// Where the file gives the address.
+    pub span: Option<Range<usize>>,
+    /// What a client is granted.
+    pub limits: ListenerLimits,
+}
+
+/// One service to run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServicePlan {
+    /// Its name.
+    pub name: ServiceName,
+    /// Its component's file as written.
+    pub component: String,
+    /// Where the file names it; `None` for a component that was dropped in.
+    pub component_span: Option<Range<usize>>,
+    /// How to make the component.
+    pub build: Option<BuildPlan>,
+    /// What leads to it from outside.
+    pub routes: Vec<RoutePattern>,
+    /// Buckets it may open.
+    pub keyvalue: BTreeSet<BucketName>,
+    /// Plain values it reads.
+    pub variables: BTreeMap<String, String>,
+    /// Where its secret values are.
+    pub secrets: BTreeMap<String, SecretPlan>,
+    /// Services it may call.
+    pub calls: BTreeSet<ServiceName>,
+    /// Hosts outside it asks for.
+    pub outbound: Vec<String>,
+    /// Its bounds.
+    pub limits: Limits,
+    /// How long its instances live.
+    pub isolation: Isolation,
+    /// Whether it comes from a file in the folder and not from a table.
+    pub dropped: bool,
+}
+
+/// How to make a component before it is served by `hostel dev`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BuildPlan {
+    /// A command for the shell.
+    pub command: String,
+    /// The folder to run it in, relative to the file; the file's own if `None`.
+    pub directory: Option<String>,
+}
+
+/// A secret value that is still to be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecretPlan {
+    /// Where the value is.
+    pub source: SecretSource,
+    /// Where the file says so.
+    pub span: Range<usize>,
+}
+
+/// Where a secret value is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecretSource {
+    /// In a file, relative to `hostel.toml`.
+    File(String),
+    /// In a variable of the environment.
+    Env(String),
+}
+
+/// How many requests one instance serves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Isolation {
+    /// One: nothing a request leaves behind reaches another.
+    #[default]
+    Request,
+    /// So many, one after the other, as long as none fails.
+    Reuse(NonZeroU32),
+}
+
+impl ServicePlan {
+    /// A service with nothing but its name and component: default limits, no grants, no routes.
+    #[must_use]
+    pub fn new(name: ServiceName, component: String) -> Self {
+        Self {
+            name,
+            component,
+            component_span: None,
+            build: None,
+            routes: Vec::new(),
+            keyvalue: BTreeSet::new(),
+            variables: BTreeMap::new(),
+            secrets: BTreeMap::new(),
+            calls: BTreeSet::new(),
+            outbound: Vec::new(),
+            limits: Limits::default(),
+            isolation: Isolation::Request,
+            dropped: false,
+        }
+    }
+
+    /// What the service may touch, given the `secrets` that were read for it.
+    #[must_use]
+    pub fn grants(&self, secrets: BTreeMap<String, Secret>) -> Grants {
+        Grants {
+            keyvalue: self.keyvalue.clone(),
+            calls: self.calls.clone(),
+            variables: self.variables.clone(),
+            secrets,
+            outbound: self.outbound.clone(),
+        }
+    }
+}
+
+impl ListenerPlan {
+    /// A socket on `address` for every service.
+    #[must_use]
+    pub fn all(address: SocketAddr) -> Self {
+        Self { address, services: None, span: None, limits: ListenerLimits::default() }
+    }
+}

@@ -1,0 +1,37 @@
+//! Compiles components and runs requests in them: the only package that names wasmtime.
+//!
+//! Read in this order: [`Sandbox`] (what all services share), [`CompiledService`]
+//! (a component that is ready), [`invoke`] (one request), [`ResponseBody`] (its
+//! answer). What a guest can touch is listed in `capability.rs`.
+//!
+//! **Invariants.** A guest is identified by its store, never by what it says. A
+//! body that its guest did not finish never ends as if it had. Every limit is
+//! enforced outside the guest's own future, which is simply dropped.
+
+mod bindings;
+mod call;
+mod capability;
+mod classify;
+mod compile;
+mod engine;
+mod error;
+mod guest;
+mod inspect;
+mod invoke;
+mod ledger;
+mod memory;
+mod response;
+mod reuse;
+mod running;
+mod state;
+
+pub use call::{Call, CallContext, CallFuture, CallRefused, CallTree, Deadline, IncomingBody, ServiceCalls};
+pub use capability::http::{is_host_header, strip_host_headers};
+pub use compile::{CompiledService, InstanceCounters, PoolUse, Sandbox, ServiceSpec};
+pub use engine::{Generation, ResetMode};
+pub use error::{BodyError, CompileError, GuestFailure, SandboxError};
+pub use inspect::check_component;
+pub use invoke::{Invocation, invoke};
+pub use memory::MemoryBudget;
+pub use response::ResponseBody;
+pub use running::{OnEnd, Report};

@@ -1,0 +1,166 @@
+//! Limits on what an instance may grow: its own sum, and the host's budget.
+//!
+//! wasmtime's own limits are per memory; an instance may have several, so they
+//! are added up here, and each byte is also drawn from a budget for the whole
+//! process. What is drawn goes back when the limiter is dropped with its store.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use hostel_model::limits::fixed;
+use wasmtime::ResourceLimiter;
+
+use crate::ledger::{Ledger, Refusal};
+
+/// Bytes of linear memory that all instances together may hold.
+#[derive(Debug)]
+pub struct MemoryBudget {
+    limit: u64,
+    used: AtomicU64,
+}
+
+impl MemoryBudget {
+    /// A budget of `limit` bytes, none of them used.
+    #[must_use]
+    pub fn new(limit: u64) -> Self {
+        Self { limit, used: AtomicU64::new(0) }
+    }
+
+    /// Bytes in use now.
+    #[must_use]
+    pub fn used(&self) -> u64 {
+        self.used.load(Ordering::Relaxed)
+    }
+
+    /// Bytes that may be in use.
+    #[must_use]
+    pub fn limit(&self) -> u64 {
+        self.limit
+    }
+
+    fn take(&self, bytes: u64) -> bool {
+        self.used
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
+                used.checked_add(bytes).filter(|sum| *sum <= self.limit)
+            })
+            .is_ok()
+    }
+
+    fn give_back(&self, bytes: u64) {
+        self.used.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
+/// Says yes or no to every growth of one instance.
+pub(crate) struct InstanceLimiter {
+    budget: Arc<MemoryBudget>,
+    memory_limit: u64,
+    table_limit: usize,
+    taken: u64,
+    last: u64,
+    pub(crate) ledger: Arc<Ledger>,
+}
+
+impl InstanceLimiter {
+    pub(crate) fn new(budget: Arc<MemoryBudget>, memory_limit: u64, table_limit: usize, ledger: Arc<Ledger>) -> Self {
+        Self { budget, memory_limit, table_limit, taken: 0, last: 0, ledger }
+    }
+
+    /// Bytes of all memories of the instance.
+    pub(crate) fn taken(&self) -> u64 {
+        self.taken
+    }
+}
+
+impl ResourceLimiter for InstanceLimiter {
+    fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        let delta = desired.saturating_sub(current) as u64;
+        if maximum.is_some_and(|maximum| desired > maximum) || self.taken.saturating_add(delta) > self.memory_limit {
+            self.ledger.refuse(Refusal::Memory);
+            return Ok(false);
+        }
+        if !self.budget.take(delta) {
+            self.ledger.refuse(Refusal::MemoryBudget);
+            return Ok(false);
+        }
+        self.taken += delta;
+        self.last = delta;
+        self.ledger.memory_now(self.taken);
+        Ok(true)
+    }
+
+    fn memory_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
+        self.budget.give_back(self.last);
+        self.taken -= self.last;
+        self.last = 0;
+        self.ledger.refuse(Refusal::Memory);
+        Ok(())
+    }
+
+    fn table_growing(&mut self, _current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        let allowed = desired <= self.table_limit && maximum.is_none_or(|maximum| desired <= maximum);
+        if !allowed {
+            self.ledger.refuse(Refusal::Table);
+        }
+        Ok(allowed)
+    }
+
+    fn instances(&self) -> usize {
+        fixed::CORE_INSTANCES as usize
+    }
+
+    fn tables(&self) -> usize {
+        fixed::TABLES as usize
+    }
+
+    fn memories(&self) -> usize {
+        fixed::MEMORIES as usize
+    }
+}
+
+impl Drop for InstanceLimiter {
+    fn drop(&mut self) {
+        self.budget.give_back(self.taken);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limiter(budget: &Arc<MemoryBudget>, limit: u64) -> InstanceLimiter {
+        InstanceLimiter::new(Arc::clone(budget), limit, 100, Arc::new(Ledger::for_tests()))
+    }
+
+    #[test]
+    fn memories_of_one_instance_are_added_up() {
+        let budget = Arc::new(MemoryBudget::new(1_000));
+        let mut one = limiter(&budget, 100);
+        assert!(one.memory_growing(0, 60, None).unwrap());
+        assert!(!one.memory_growing(0, 41, None).unwrap());
+        assert!(one.memory_growing(0, 40, None).unwrap());
+        assert_eq!((one.taken(), budget.used()), (100, 100));
+    }
+
+    #[test]
+    fn the_budget_is_shared_and_given_back() {
+        let budget = Arc::new(MemoryBudget::new(100));
+        let mut one = limiter(&budget, 100);
+        let mut two = limiter(&budget, 100);
+        assert!(one.memory_growing(0, 99, None).unwrap());
+        assert!(!two.memory_growing(0, 2, None).unwrap());
+        drop(one);
+        assert!(two.memory_growing(0, 100, None).unwrap());
+        drop(two);
+        assert_eq!(budget.used(), 0);
+    }
+
+    #[test]
+    fn a_growth_that_failed_afterwards_is_not_charged() {
+        let budget = Arc::new(MemoryBudget::new(100));
+        let mut one = limiter(&budget, 100);
+        assert!(one.memory_growing(0, 50, None).unwrap());
+        one.memory_grow_failed(wasmtime::format_err!("no pages")).unwrap();
+        assert_eq!((one.taken(), budget.used()), (0, 0));
+    }
+}

@@ -1,0 +1,346 @@
+//! A guest's body on its way out, which drives what is left of the guest and knows how it ended.
+//!
+//! A guest that dies half-way must not look like a proper end. wasmtime's bodies
+//! say "end" both when a guest finished and when its store was dropped. So the
+//! store is kept until the body was asked: with the store alive, "end" can only
+//! mean that the guest finished it, and a body that still waits although its
+//! guest has failed was broken off.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use hostel_model::failure::Failure;
+use hostel_model::platform::Monotonic;
+use http_body::{Body, Frame, SizeHint};
+use wasmtime_wasi_http::WasiBody;
+
+use crate::capability::http::strip_host_headers;
+use crate::engine::Generation;
+use crate::error::{BodyError, GuestFailure};
+use crate::running::Running;
+
+/// The body of a response. Ends with an error if the guest did not finish it.
+pub struct ResponseBody(State);
+
+enum State {
+    /// The guest is done and all of it is here.
+    Whole { frames: VecDeque<Bytes>, trailers: Option<http::HeaderMap>, left: u64 },
+    /// The guest may still be at work.
+    Streaming(Box<Streaming>),
+    /// Nothing more comes.
+    Over,
+}
+
+struct Streaming {
+    running: Running,
+    inner: WasiBody,
+    /// Frames that were ready when the head was.
+    ready: VecDeque<Frame<Bytes>>,
+    /// Bytes the head promised and which are still to come.
+    promised: Option<u64>,
+    sent: u64,
+    last_frame: Monotonic,
+    client_takes: bool,
+    bodyless: bool,
+}
+
+/// What asking the inner body came to.
+enum Asked {
+    Frame(Frame<Bytes>),
+    End,
+    Broken(GuestFailure),
+    Waiting,
+}
+
+impl ResponseBody {
+    /// Takes over `running` once its head is known. If the guest has ended and
+    /// all of its body is there, its instance is free before the first byte goes out.
+    pub(crate) fn new(
+        running: Running,
+        inner: WasiBody,
+        promised: Option<u64>,
+        bodyless: bool,
+        context: &mut Context<'_>,
+    ) -> Self {
+        let last_frame = running.service.parts.platform.clock.now();
+        let mut streaming = Streaming {
+            running,
+            inner,
+            ready: VecDeque::new(),
+            promised,
+            sent: 0,
+            last_frame,
+            client_takes: false,
+            bodyless,
+        };
+        if !streaming.running.has_ended() {
+            return Self(State::Streaming(Box::new(streaming)));
+        }
+        // At most what the guest could hand over without anyone taking it.
+        loop {
+            match streaming.ask_inner(context) {
+                Asked::Frame(frame) => streaming.ready.push_back(frame),
+                Asked::End => return Self(streaming.whole()),
+                Asked::Broken(_) | Asked::Waiting => return Self(State::Streaming(Box::new(streaming))),
+            }
+        }
+    }
+}
+
+impl ResponseBody {
+    /// Whether all of it is here and its instance is free.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        matches!(self.0, State::Whole { .. } | State::Over)
+    }
+}
+
+impl Body for ResponseBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match &mut self.0 {
+            State::Over => Poll::Ready(None),
+            State::Whole { frames, trailers, left } => {
+                if let Some(bytes) = frames.pop_front() {
+                    *left -= bytes.len() as u64;
+                    return Poll::Ready(Some(Ok(Frame::data(bytes))));
+                }
+                Poll::Ready(trailers.take().map(|trailers| Ok(Frame::trailers(trailers))))
+            }
+            State::Streaming(streaming) => match std::task::ready!(streaming.poll(context)) {
+                Asked::Frame(frame) => Poll::Ready(Some(Ok(frame))),
+                Asked::Broken(failure) => {
+                    streaming.running.failure = Some(failure);
+                    self.0 = State::Over;
+                    Poll::Ready(Some(Err(BodyError::Truncated)))
+                }
+                Asked::End | Asked::Waiting => {
+                    if let State::Streaming(streaming) = std::mem::replace(&mut self.0, State::Over) {
+                        streaming.complete();
+                    }
+                    Poll::Ready(None)
+                }
+            },
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.0 {
+            State::Over => true,
+            State::Whole { frames, trailers, .. } => frames.is_empty() && trailers.is_none(),
+            State::Streaming(_) => false,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.0 {
+            State::Over => SizeHint::with_exact(0),
+            State::Whole { left, .. } => SizeHint::with_exact(*left),
+            State::Streaming(streaming) => streaming.promised.map_or_else(SizeHint::default, SizeHint::with_exact),
+        }
+    }
+}
+
+impl Drop for ResponseBody {
+    /// Dropped before its end: the client left, unless nothing was missing.
+    fn drop(&mut self) {
+        if let State::Streaming(mut streaming) = std::mem::replace(&mut self.0, State::Over) {
+            if streaming.bodyless || streaming.promised == Some(0) {
+                streaming.complete();
+            } else {
+                streaming.client_took();
+                let failure = GuestFailure::new(Failure::ClientGone, "the client left before the response ended");
+                streaming.running.failure = Some(failure);
+            }
+        }
+    }
+}
+
+impl Streaming {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Asked> {
+        self.client_took();
+        if let Some(frame) = self.ready.pop_front() {
+            return Poll::Ready(self.hand_out(frame));
+        }
+        // The guest may fill the body while it is polled, so ask before and after.
+        let mut asked = self.ask_inner(context);
+        if matches!(asked, Asked::Waiting) {
+            self.running.poll_guest(context);
+            asked = self.ask_inner(context);
+        }
+        match asked {
+            Asked::Frame(frame) => Poll::Ready(self.hand_out(frame)),
+            Asked::Waiting => self.poll_limits(context),
+            other => Poll::Ready(other),
+        }
+    }
+
+    fn poll_limits(&mut self, context: &mut Context<'_>) -> Poll<Asked> {
+        let stalled = self.last_frame.after(self.running.service.parts.limits.stall);
+        self.running.poll_expired(context, Some(stalled)).map(|at_deadline| {
+            let (failure, why) = if at_deadline {
+                (Failure::Deadline, "the deadline passed while the response was being sent")
+            } else {
+                (Failure::Truncated, "the guest sent nothing for longer than `limits.stall`")
+            };
+            Asked::Broken(GuestFailure::new(failure, why).after_head())
+        })
+    }
+
+    fn ask_inner(&mut self, context: &mut Context<'_>) -> Asked {
+        match Pin::new(&mut self.inner).poll_frame(context) {
+            Poll::Ready(Some(Ok(frame))) => Asked::Frame(frame),
+            Poll::Ready(Some(Err(error))) => {
+                let detail = format!("the guest did not finish its body: {error}");
+                Asked::Broken(self.end_or(Failure::InvalidResponse, &detail))
+            }
+            Poll::Ready(None) => Asked::End,
+            Poll::Pending if self.body_cannot_come() => {
+                Asked::Broken(self.end_or(Failure::InvalidResponse, "the guest returned before it finished its body"))
+            }
+            Poll::Pending => Asked::Waiting,
+        }
+    }
+
+    /// The guest has ended and nobody is left to fill the body. A guest of WASI
+    /// 0.3 may have ended well and left a stream of the host's to be sent.
+    fn body_cannot_come(&self) -> bool {
+        let failed = self.running.end_failure().is_some();
+        self.running.has_ended() && (failed || self.running.service.generation == Generation::P2)
+    }
+
+    fn end_or(&self, failure: Failure, detail: &str) -> GuestFailure {
+        self.running.end_failure().unwrap_or_else(|| GuestFailure::new(failure, detail)).after_head()
+    }
+
+    /// Counts a frame on its way out and holds it to the limits.
+    fn hand_out(&mut self, frame: Frame<Bytes>) -> Asked {
+        let frame = match frame.into_trailers() {
+            Ok(mut trailers) => {
+                strip_host_headers(&mut trailers);
+                Frame::trailers(trailers)
+            }
+            Err(frame) => frame,
+        };
+        let bytes = frame.data_ref().map_or(0, |data| data.len() as u64);
+        self.sent = self.sent.saturating_add(bytes);
+        if self.running.service.parts.limits.response_body.is_some_and(|limit| self.sent > limit.0) {
+            let failure = GuestFailure::new(Failure::Truncated, "the body is over `limits.response_body`");
+            return Asked::Broken(failure.after_head());
+        }
+        if let Some(promised) = self.promised.as_mut() {
+            *promised = promised.saturating_sub(bytes);
+        }
+        self.last_frame = self.running.service.parts.platform.clock.now();
+        // Until it asks again the client is taking what it got.
+        if self.running.context.is_root() {
+            self.running.context.tree.wait_begins();
+            self.client_takes = true;
+        }
+        Asked::Frame(frame)
+    }
+
+    fn client_took(&mut self) {
+        if std::mem::take(&mut self.client_takes) {
+            self.running.context.tree.wait_ends();
+            self.last_frame = self.running.service.parts.platform.clock.now();
+        }
+    }
+
+    /// Everything is here: the instance is free, the bytes need nobody.
+    fn whole(mut self) -> State {
+        let ready = std::mem::take(&mut self.ready);
+        let mut frames = VecDeque::with_capacity(ready.len());
+        let mut trailers = None;
+        for frame in ready {
+            match frame.into_data() {
+                Ok(bytes) => frames.push_back(bytes),
+                Err(frame) => {
+                    trailers = frame.into_trailers().ok().map(|mut trailers| {
+                        strip_host_headers(&mut trailers);
+                        trailers
+                    });
+                }
+            }
+        }
+        let left: u64 = frames.iter().map(|bytes| bytes.len() as u64).sum();
+        let over = self.running.service.parts.limits.response_body.is_some_and(|limit| left > limit.0);
+        if over || (self.promised.is_some_and(|promised| promised != left) && !self.bodyless) {
+            // Sent as a stream it breaks off where it must.
+            self.ready = frames.into_iter().map(Frame::data).collect();
+            return State::Streaming(Box::new(self));
+        }
+        self.complete();
+        State::Whole { frames, trailers, left }
+    }
+
+    /// The response is out. What the guest still does has a limit of its own.
+    fn complete(mut self) {
+        self.client_took();
+        self.running.body_is_done();
+        let platform = self.running.service.parts.platform.clone();
+        if self.running.has_ended() {
+            after_response(self.running);
+        } else {
+            let until = platform.clock.now().after(self.running.service.parts.limits.after_response);
+            platform.spawn.task(Box::pin(AfterResponse { left: Some((self.running, self.inner)), until }));
+        }
+    }
+}
+
+/// The guest has ended after its response did.
+fn after_response(mut running: Running) {
+    match running.end_failure() {
+        None => running.keep_instance(),
+        Some(failure) => {
+            tracing::warn!(
+                service = running.service.parts.name.as_str(),
+                request = &*running.context.tree.request_id,
+                outcome = failure.failure.slug(),
+                detail = ?failure.detail,
+                "the service failed after its response had ended"
+            );
+        }
+    }
+}
+
+/// What a guest still does when its response is out, for a limited time.
+struct AfterResponse {
+    left: Option<(Running, WasiBody)>,
+    until: Monotonic,
+}
+
+impl Future for AfterResponse {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let until = self.until;
+        let Some((running, body)) = self.left.as_mut() else {
+            return Poll::Ready(());
+        };
+        // A body that nobody wants (the answer to HEAD) must not hold the guest up.
+        while let Poll::Ready(Some(Ok(_unwanted))) = Pin::new(&mut *body).poll_frame(context) {}
+        if running.poll_guest(context) {
+            if let Some((running, _)) = self.left.take() {
+                after_response(running);
+            }
+            return Poll::Ready(());
+        }
+        std::task::ready!(running.poll_timer(context, until));
+        running.killed_after_response = true;
+        let limit: Duration = running.service.parts.limits.after_response;
+        tracing::warn!(
+            service = running.service.parts.name.as_str(),
+            request = &*running.context.tree.request_id,
+            ?limit,
+            "the service was still at work after its response; it was stopped"
+        );
+        self.left = None;
+        Poll::Ready(())
+    }
+}

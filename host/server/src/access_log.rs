@@ -1,0 +1,246 @@
+//! The access log: one JSON object per line on standard output, for a request and for a call.
+//!
+//! Lines are written by a thread of their own from a bounded queue: a reader
+//! that stops reading costs lines, which are counted, and never a request.
+
+use std::io::Write;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::{Duration, SystemTime};
+
+use hostel_model::digest::RevisionNumber;
+use hostel_model::failure::Failure;
+use hostel_model::name::ServiceName;
+use hostel_model::platform::Platform;
+use hostel_sandbox::GuestFailure;
+use prometheus_client::metrics::counter::Counter;
+use serde::Serialize;
+
+use crate::ingress::framing::MessageBytes;
+use crate::record::{ExchangeState, Origin};
+
+/// Lines that may wait for the writer: a second of heavy load.
+const QUEUE_LINES: usize = 64 * 1024;
+/// Lines are joined up to about so many bytes before they are written.
+const WRITE_BYTES: usize = 64 * 1024;
+
+/// Where access-log lines go.
+pub type LogOutput = Box<dyn Write + Send>;
+
+/// A handle to the writer. Cheap to clone.
+#[derive(Clone)]
+pub struct AccessLog {
+    queue: SyncSender<Message>,
+    dropped: Counter,
+}
+
+enum Message {
+    Line(Vec<u8>),
+    Flush(SyncSender<()>),
+}
+
+/// What is known of a request or call when it is over.
+pub struct Line<'a> {
+    /// When it began.
+    pub wall: SystemTime,
+    /// The id of the root request.
+    pub id: &'a Arc<str>,
+    /// Where it came from.
+    pub origin: &'a Origin,
+    /// Where it went.
+    pub service: Option<&'a (ServiceName, RevisionNumber)>,
+    /// By which route.
+    pub route: Option<&'a str>,
+    /// Its method.
+    pub method: &'a str,
+    /// Its path, without the query, which may hold secrets.
+    pub path: &'a str,
+    /// The status it was answered with.
+    pub status: Option<u16>,
+    /// How it failed, if it did.
+    pub failure: Option<&'a GuestFailure>,
+    /// From the first byte of the request to the last of the response.
+    pub duration: Duration,
+    /// Processor time of the guest.
+    pub cpu: Duration,
+    /// Bytes of linear memory at most.
+    pub memory_peak: u64,
+    /// Whether work after the response was stopped.
+    pub killed_after_response: bool,
+    /// Bytes on the connection; none for a call.
+    pub exchange: Option<ExchangeState>,
+}
+
+/// The object as it is written. Absent members mean "does not apply".
+#[derive(Serialize)]
+struct Entry<'a> {
+    time: String,
+    id: &'a str,
+    kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    peer: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    caller: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    service: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revision: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    route: Option<&'a str>,
+    method: &'a str,
+    path: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<u16>,
+    outcome: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cause: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trap: Option<&'static str>,
+    duration_ms: f64,
+    cpu_ms: f64,
+    memory_peak_bytes: u64,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    killed_after_response: bool,
+    received: Bytes,
+    sent: Bytes,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bytes_per_second: Option<f64>,
+}
+
+/// Bytes of a message by kind. A call has only a body: nothing is on a wire.
+#[derive(Serialize)]
+struct Bytes {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    headers: Option<u64>,
+    body: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    framing: Option<u64>,
+    total: u64,
+}
+
+impl AccessLog {
+    /// Starts the writer. Lines that find no room are counted in `dropped`.
+    ///
+    /// # Errors
+    /// When there is no thread for it.
+    pub fn start(output: LogOutput, dropped: Counter, platform: &Platform) -> std::io::Result<Self> {
+        let (queue, lines) = sync_channel(QUEUE_LINES);
+        platform.spawn.thread("hostel-access-log", Box::new(move || write_lines(output, &lines)))?;
+        Ok(Self { queue, dropped })
+    }
+
+    /// Queues one line.
+    pub fn write(&self, line: &Line<'_>) {
+        let Ok(mut text) = serde_json::to_vec(&line.entry()) else {
+            self.dropped.inc();
+            return;
+        };
+        text.push(b'\n');
+        if self.queue.try_send(Message::Line(text)).is_err() {
+            self.dropped.inc();
+        }
+    }
+
+    /// Returns once every line queued before is written, or could not be, but
+    /// after `patience` at the latest.
+    pub fn flush(&self, patience: Duration) {
+        let (done, waiting) = sync_channel(1);
+        if self.queue.try_send(Message::Flush(done)).is_ok() {
+            let _ = waiting.recv_timeout(patience);
+        }
+    }
+}
+
+fn write_lines(mut output: LogOutput, lines: &Receiver<Message>) {
+    let mut batch = Vec::with_capacity(WRITE_BYTES);
+    while let Ok(first) = lines.recv() {
+        let mut flushed = Vec::new();
+        let mut next = Some(first);
+        while let Some(message) = next {
+            match message {
+                Message::Line(line) => batch.extend_from_slice(&line),
+                Message::Flush(done) => flushed.push(done),
+            }
+            next = if batch.len() < WRITE_BYTES { lines.try_recv().ok() } else { None };
+        }
+        // A closed output is not worth a request; the next line tries again.
+        let _ = output.write_all(&batch).and_then(|()| output.flush());
+        batch.clear();
+        for done in flushed {
+            let _ = done.send(());
+        }
+    }
+}
+
+impl<'a> Line<'a> {
+    fn entry(&self) -> Entry<'a> {
+        let (kind, peer, caller) = match self.origin {
+            Origin::Outside { peer, .. } => ("request", Some(peer.to_string()), None),
+            Origin::Call { caller, .. } => ("call", None, Some(caller.as_str())),
+        };
+        let (received, sent) = self.bytes();
+        Entry {
+            time: humantime::format_rfc3339_millis(self.wall).to_string(),
+            id: self.id,
+            kind,
+            peer,
+            caller,
+            service: self.service.map(|(name, _)| name.as_str()),
+            revision: self.service.map(|(_, revision)| revision.to_string()),
+            route: self.route,
+            method: self.method,
+            path: self.path,
+            status: self.status,
+            outcome: self.failure.map_or("ok", |failure| failure.failure.slug()),
+            cause: self.failure.and_then(|failure| failure.cause).map(Failure::slug),
+            trap: self.failure.and_then(|failure| failure.trap),
+            duration_ms: milliseconds(self.duration),
+            cpu_ms: milliseconds(self.cpu),
+            memory_peak_bytes: self.memory_peak,
+            killed_after_response: self.killed_after_response,
+            bytes_per_second: rate(received.total + sent.total, self.duration),
+            received,
+            sent,
+        }
+    }
+
+    fn bytes(&self) -> (Bytes, Bytes) {
+        match (self.exchange, self.origin) {
+            (Some(exchange), _) => (Bytes::on_wire(exchange.received), Bytes::on_wire(exchange.sent)),
+            (None, Origin::Call { bodies, .. }) => {
+                let order = std::sync::atomic::Ordering::Relaxed;
+                (Bytes::body_only(bodies.received.load(order)), Bytes::body_only(bodies.sent.load(order)))
+            }
+            (None, Origin::Outside { .. }) => (Bytes::body_only(0), Bytes::body_only(0)),
+        }
+    }
+}
+
+impl Bytes {
+    fn on_wire(bytes: MessageBytes) -> Self {
+        Self {
+            line: Some(bytes.line),
+            headers: Some(bytes.headers),
+            body: bytes.body,
+            framing: Some(bytes.framing),
+            total: bytes.total(),
+        }
+    }
+
+    fn body_only(body: u64) -> Self {
+        Self { line: None, headers: None, body, framing: None, total: body }
+    }
+}
+
+/// Microseconds are kept; more digits are noise.
+fn milliseconds(time: Duration) -> f64 {
+    time.as_micros() as f64 / 1_000.0
+}
+
+/// Size over time, in whole bytes a second.
+fn rate(bytes: u64, time: Duration) -> Option<f64> {
+    let seconds = time.as_secs_f64();
+    (seconds > 0.0).then(|| (bytes as f64 / seconds).round())
+}

@@ -1,0 +1,95 @@
+//! What each command does, and the status it ends with.
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use clap::ColorChoice;
+
+use crate::cli::{Cli, Command};
+use crate::deploy::DeployError;
+use crate::host::{StartError, log_panics};
+use crate::telemetry::start_logging;
+
+mod build;
+mod check;
+mod report;
+mod serve;
+mod table;
+
+/// How the process ends, by sysexits' numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Stopped cleanly.
+    Clean,
+    /// The configuration, a component or the command line is wrong.
+    Configuration,
+    /// An address or the state folder is taken.
+    Taken,
+    /// A bug in the host.
+    Bug,
+    /// The disk or the system failed.
+    Io,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Clean => 0,
+            Exit::Configuration => 64,
+            Exit::Taken => 69,
+            Exit::Bug => 70,
+            Exit::Io => 74,
+        })
+    }
+}
+
+impl From<&StartError> for Exit {
+    fn from(error: &StartError) -> Self {
+        use hostel_storage::StorageError;
+        match error {
+            StartError::AddressTaken { .. } | StartError::Storage(StorageError::InUse { .. }) => Self::Taken,
+            StartError::Listen { .. } | StartError::Deploy(DeployError::Rejected(_) | DeployError::RouteConflict { .. }) => {
+                Self::Configuration
+            }
+            StartError::Storage(_) | StartError::Deploy(DeployError::Storage(_)) | StartError::Sandbox(_) | StartError::Thread(_) => {
+                Self::Io
+            }
+        }
+    }
+}
+
+/// Whether colours may be used on standard error.
+static COLOR: AtomicBool = AtomicBool::new(false);
+
+fn color() -> bool {
+    COLOR.load(Ordering::Relaxed)
+}
+
+/// Does what the command line asks for.
+#[must_use]
+pub fn run(cli: Cli) -> Exit {
+    let environment = |name: &str| std::env::var(name).ok();
+    let wanted = match cli.color {
+        ColorChoice::Always => true,
+        ColorChoice::Never => false,
+        ColorChoice::Auto => std::io::stderr().is_terminal() && environment("NO_COLOR").is_none_or(|value| value.is_empty()),
+    };
+    COLOR.store(wanted, Ordering::Relaxed);
+    report::set_up();
+    log_panics();
+    match cli.command {
+        Command::Check(target) => check::check(&target.path, &environment),
+        Command::Up(target) => {
+            start_logging(environment("HOSTEL_LOG").as_deref(), color());
+            serve::up(&target.path, &environment)
+        }
+        Command::Dev(target) => {
+            start_logging(environment("HOSTEL_LOG").as_deref(), color());
+            match build::build_all(&target.path) {
+                Ok(()) => serve::up(&target.path, &environment),
+                Err(exit) => exit,
+            }
+        }
+    }
+}

@@ -1,0 +1,280 @@
+//! The one path of every request and every call: service, permits, budget, instance, record.
+//!
+//! [`Dispatcher::request`] is for what comes from a listener; `dispatch/call.rs`
+//! is for what a guest asks of another service. Both end in [`Dispatcher::run`].
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use hostel_model::failure::Failure;
+use hostel_model::limits::fixed;
+use hostel_model::platform::Platform;
+use hostel_model::route::Found;
+use hostel_sandbox::{
+    CallContext, CallTree, Deadline, GuestFailure, IncomingBody, ResponseBody, invoke, is_host_header, strip_host_headers,
+};
+use http::header::{CONTENT_LENGTH, HOST};
+use http::uri::{Authority, Scheme};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+
+use crate::answer::AnswerBody;
+use crate::dispatch::admission::{Permit, Permits, Queue};
+use crate::dispatch::call::RootCalls;
+use crate::ingress::request_body::RequestBody;
+use crate::live::{LiveService, LiveTable};
+use crate::record::{Recorder, RequestRecord};
+use crate::respond::{REQUEST_ID, Refusal, refuse};
+
+pub mod admission;
+pub mod call;
+mod call_body;
+
+/// Turns requests and calls into responses.
+pub struct Dispatcher {
+    /// What is live.
+    pub live: Arc<LiveTable>,
+    /// Makes records.
+    pub recorder: Recorder,
+    /// Clock, chance and tasks.
+    pub platform: Platform,
+    /// Instances of the whole host at once.
+    pub instances: Permits,
+    /// Requests that wait for one. As many as the services together let in.
+    pub instance_queue: Queue,
+}
+
+/// A request as a listener hands it over.
+pub struct Arrival {
+    /// The request, its body not yet read.
+    pub request: Request<Incoming>,
+    /// Which listener it came to, by its place in the configuration.
+    pub listener: usize,
+    /// How long its body may stand still.
+    pub body_idle: Duration,
+    /// Its record.
+    pub record: Arc<RequestRecord>,
+}
+
+/// A request or call on its way into an instance.
+pub(crate) struct Run {
+    pub(crate) service: Arc<LiveService>,
+    pub(crate) request: Request<IncomingBody>,
+    pub(crate) context: CallContext,
+    pub(crate) permits: [Permit; 2],
+    pub(crate) record: Arc<RequestRecord>,
+}
+
+/// Why a request was refused before an instance saw it.
+struct Refused {
+    failure: Failure,
+    why: &'static str,
+    allow: Option<String>,
+    service: Option<Arc<LiveService>>,
+}
+
+impl Refused {
+    fn new(failure: Failure, why: &'static str) -> Self {
+        Self { failure, why, allow: None, service: None }
+    }
+
+    fn by(self, service: &Arc<LiveService>) -> Self {
+        Self { service: Some(Arc::clone(service)), ..self }
+    }
+}
+
+impl Dispatcher {
+    /// Answers a request from outside. Never fails: a failure is an answer.
+    pub async fn request(self: &Arc<Self>, arrival: Arrival) -> Response<AnswerBody> {
+        let record = Arc::clone(&arrival.record);
+        let tree = Arc::new(CallTree::new(Arc::clone(record.id()), Arc::clone(&self.platform.clock)));
+        let response = match self.admit(arrival, &tree).await {
+            Err(refused) => self.refused(refused, &record),
+            Ok(run) => {
+                let service = Arc::clone(&run.service);
+                match Self::run(run).await {
+                    Ok(response) => response.map(AnswerBody::Guest),
+                    Err(failure) => {
+                        let failure = GuestFailure { failure: tree.root_failure(failure.failure), ..failure };
+                        let refused = Refused::new(failure.failure, "").by(&service);
+                        record.failed(failure);
+                        self.refused(refused, &record)
+                    }
+                }
+            }
+        };
+        record.answered(response.status());
+        with_request_id(response, record.id())
+    }
+
+    /// Everything between the head of a request and an instance for it.
+    async fn admit(self: &Arc<Self>, arrival: Arrival, tree: &Arc<CallTree>) -> Result<Run, Refused> {
+        let Arrival { request, listener, body_idle, record } = arrival;
+        let snapshot = self.live.load();
+        let authority = authority(&request)?;
+        let (method, path) = (request.method().as_str(), request.uri().path());
+        let service = {
+            let table = snapshot.routes.get(listener).ok_or(Refused::new(Failure::NotReady, "nothing is deployed yet"))?;
+            match table.find(authority.host(), method, path) {
+                Found::Route(route) => {
+                    record.found_route(&route.text);
+                    Arc::clone(&route.target)
+                }
+                Found::MethodNotAllowed { allow } => {
+                    let refused = Refused::new(Failure::MethodNotAllowed, "no route for this method");
+                    return Err(Refused { allow: Some(allow.to_owned()), ..refused });
+                }
+                Found::NoRoute => return Err(Refused::new(Failure::NoRoute, "no route for this path")),
+            }
+        };
+        let compiled = &service.compiled;
+        record.found_service(compiled.name(), compiled.revision.number, &service.metrics);
+        let limits = compiled.limits();
+        if declared_length(request.headers()).is_some_and(|length| length > limits.request_body.0) {
+            return Err(Refused::new(Failure::ContentTooLarge, "the declared length is over `limits.request_body`").by(&service));
+        }
+        let permits = self.permits(&service).await.map_err(|refused| refused.by(&service))?;
+        let calls = Arc::new(RootCalls {
+            dispatcher: Arc::clone(self),
+            snapshot: Arc::clone(&snapshot),
+            calls_limit: limits.calls,
+        });
+        let context = CallContext {
+            tree: Arc::clone(tree),
+            calls,
+            service: compiled.name().clone(),
+            caller: None,
+            depth: 0,
+            deadline: Deadline::new(tree, limits.deadline, None),
+        };
+        let limit = limits.request_body.0;
+        let body = |body| RequestBody::new(body, Arc::clone(tree), limit, body_idle).boxed_unsync();
+        let request = for_guest(request.map(body), &authority, record.id())?;
+        Ok(Run { service, request, context, permits, record })
+    }
+
+    /// One permit of the service and one of the host, in this order, so that
+    /// waiting for the first holds nothing that others need.
+    async fn permits(&self, service: &LiveService) -> Result<[Permit; 2], Refused> {
+        let clock = self.platform.clock.as_ref();
+        let patience = service.compiled.limits().queue_wait;
+        let of_service = service
+            .permits
+            .for_request(&service.queue, patience, clock)
+            .await
+            .ok_or(Refused::new(Failure::ServiceSaturated, "no permit of the service became free in time"))?;
+        let of_host = self
+            .instances
+            .for_request(&self.instance_queue, fixed::POOL_WAIT, clock)
+            .await
+            .ok_or(Refused::new(Failure::PoolExhausted, "no instance became free in time"))?;
+        Ok([of_service, of_host])
+    }
+
+    /// Runs a request or call that was admitted.
+    pub(crate) async fn run(run: Run) -> Result<Response<ResponseBody>, GuestFailure> {
+        let Run { service, request, context, permits, record } = run;
+        let on_end = Box::new(move |report| {
+            record.reported(report);
+            drop(permits);
+        });
+        invoke(&service.compiled, request, context, on_end).await
+    }
+
+    fn refused(&self, refused: Refused, record: &RequestRecord) -> Response<AnswerBody> {
+        record.failed(GuestFailure::new(refused.failure, refused.why));
+        let response = refuse(Refusal {
+            failure: refused.failure,
+            request_id: record.id(),
+            service: refused.service.as_ref().map(|service| service.compiled.name()),
+            allow: refused.allow.as_deref(),
+            retry_after: self.retry_after(),
+        });
+        response.map(|body| AnswerBody::Host(Some(body)))
+    }
+
+    /// One second, or two: clients that were refused together do not come back together.
+    fn retry_after(&self) -> u8 {
+        let mut byte = [0];
+        self.platform.random.fill(&mut byte);
+        1 + (byte[0] & 1)
+    }
+}
+
+/// Whom the client meant to reach: the target's authority if it has one, else
+/// `Host`, of which there is exactly one (RFC 9112, section 3.2).
+fn authority(request: &Request<Incoming>) -> Result<Authority, Refused> {
+    let broken = |why| Refused::new(Failure::BadRequest, why);
+    if request.method() == Method::CONNECT {
+        return Err(broken("tunnels are not offered"));
+    }
+    let mut hosts = request.headers().get_all(HOST).iter();
+    let host = hosts.next();
+    if hosts.next().is_some() {
+        return Err(broken("more than one `Host`"));
+    }
+    let authority = match (request.uri().authority(), host) {
+        (Some(authority), _) => authority.clone(),
+        (None, Some(host)) => {
+            Authority::try_from(host.as_bytes()).map_err(|_invalid| broken("the `Host` is not an authority"))?
+        }
+        (None, None) => return Err(broken("no `Host`")),
+    };
+    if authority.as_str().contains('@') || authority.host().is_empty() {
+        return Err(broken("the authority holds a user name or no host"));
+    }
+    Ok(authority)
+}
+
+/// The request as a guest sees it: scheme and authority always set, nothing in
+/// the host's own headers but what the host wrote.
+fn for_guest(
+    request: Request<IncomingBody>,
+    authority: &Authority,
+    request_id: &str,
+) -> Result<Request<IncomingBody>, Refused> {
+    let (mut head, body) = request.into_parts();
+    head.uri = absolute(&head.uri, authority).ok_or(Refused::new(Failure::BadRequest, "the target is not an address"))?;
+    if head.headers.keys().any(is_host_header) {
+        strip_host_headers(&mut head.headers);
+    }
+    put_header(&mut head.headers, REQUEST_ID, request_id);
+    Ok(Request::from_parts(head, body))
+}
+
+/// The same path and query under `http` and `authority`.
+pub(crate) fn absolute(uri: &Uri, authority: &Authority) -> Option<Uri> {
+    let mut parts = http::uri::Parts::default();
+    parts.scheme = Some(Scheme::HTTP);
+    parts.authority = Some(authority.clone());
+    parts.path_and_query = Some(uri.path_and_query().cloned().unwrap_or(http::uri::PathAndQuery::from_static("/")));
+    Uri::from_parts(parts).ok()
+}
+
+pub(crate) fn declared_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+pub(crate) fn put_header(headers: &mut HeaderMap, name: http::HeaderName, text: &str) {
+    if let Ok(value) = HeaderValue::from_str(text) {
+        headers.insert(name, value);
+    }
+}
+
+fn with_request_id<B>(mut response: Response<B>, id: &str) -> Response<B> {
+    put_header(response.headers_mut(), REQUEST_ID, id);
+    response
+}
+
+/// The answer when the host itself panicked.
+#[must_use]
+pub fn internal_error(record: &RequestRecord) -> Response<AnswerBody> {
+    record.failed(GuestFailure::new(Failure::Internal, "the host panicked while dispatching this request"));
+    let refusal =
+        Refusal { failure: Failure::Internal, request_id: record.id(), service: None, allow: None, retry_after: 1 };
+    let response = refuse(refusal).map(|body: Bytes| AnswerBody::Host(Some(body)));
+    record.answered(response.status());
+    response
+}

@@ -1,0 +1,194 @@
+//! One service calling another: by grant, within depth, fan-out and time, on the root's own snapshot.
+//!
+//! The callee runs in a task of its own. It must: a store cannot be driven from
+//! inside another one, and the caller's processor time must not pay for it. When
+//! the caller no longer wants the answer the task ends, and with it the callee.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::future::{Either, select};
+use hostel_model::failure::Failure;
+use hostel_model::name::ServiceName;
+use hostel_sandbox::{Call, CallContext, CallFuture, CallRefused, Deadline, GuestFailure, IncomingBody, ServiceCalls};
+use http::uri::Authority;
+use http::{Request, Response};
+use http_body_util::{BodyExt, Full};
+use tokio::sync::oneshot;
+
+use super::call_body::{Counted, hand_over};
+use super::{Dispatcher, Run, absolute, declared_length, put_header};
+use crate::live::{LiveService, Snapshot};
+use crate::record::{CallBytes, Origin, RequestRecord};
+use crate::respond::{CALLER, REQUEST_ID, Refusal, refuse};
+
+/// Performs the calls below one root request.
+pub(crate) struct RootCalls {
+    pub(crate) dispatcher: Arc<Dispatcher>,
+    /// The snapshot the root request began with.
+    pub(crate) snapshot: Arc<Snapshot>,
+    /// How many calls the root request may cause: its service's limit.
+    pub(crate) calls_limit: u32,
+}
+
+type Answer = Result<Response<IncomingBody>, CallRefused>;
+
+impl ServiceCalls for RootCalls {
+    fn call(&self, call: Call) -> CallFuture {
+        let ready = |refused| Box::pin(std::future::ready(Err(refused))) as CallFuture;
+        let callee = match self.find(&call) {
+            Ok(callee) => callee,
+            Err(refused) => return ready(refused),
+        };
+        let bodies = Arc::<CallBytes>::default();
+        let origin = Origin::Call { caller: call.caller.service.clone(), bodies: Arc::clone(&bodies) };
+        let (id, head) = (&call.caller.tree.request_id, &call.request);
+        let record = self.dispatcher.recorder.begin(Arc::clone(id), head.method().as_str(), head.uri().path(), origin);
+        record.found_service(callee.compiled.name(), callee.compiled.revision.number, &callee.metrics);
+        let prepared = match self.prepare(call, callee, &record, &bodies) {
+            Ok(prepared) => prepared,
+            Err(Refused::Call(refused, failure)) => {
+                record.failed(GuestFailure::new(failure, "the call was refused"));
+                return ready(refused);
+            }
+            Err(Refused::Answer(response)) => return Box::pin(std::future::ready(Ok(response))),
+        };
+        let (answer, answered) = oneshot::channel();
+        self.dispatcher.platform.spawn.task(Box::pin(perform(prepared, record, bodies, answer)));
+        Box::pin(async move { answered.await.unwrap_or(Err(CallRefused::Limit)) })
+    }
+}
+
+/// Why a call did not run.
+enum Refused {
+    /// An error code for the caller.
+    Call(CallRefused, Failure),
+    /// A response as if the callee had run.
+    Answer(Response<IncomingBody>),
+}
+
+impl RootCalls {
+    /// Grant first: who has none learns nothing about what exists.
+    fn find(&self, call: &Call) -> Result<Arc<LiveService>, CallRefused> {
+        let caller = &call.caller;
+        let own = self.snapshot.services.get(&caller.service);
+        let refuse = |failure: Failure, refused| {
+            let (service, request, outcome) = (caller.service.as_str(), &*caller.tree.request_id, failure.slug());
+            tracing::warn!(service, request, outcome, callee = ?call.callee, "call refused");
+            if let Some(own) = own {
+                own.metrics.count(failure);
+            }
+            Err(refused)
+        };
+        let name = ServiceName::parse(&call.callee).ok();
+        let calls = own.map(|service| &service.compiled.grants().calls);
+        let Some(name) = name.filter(|name| calls.is_some_and(|calls| calls.contains(name))) else {
+            return refuse(Failure::CallDenied, CallRefused::Denied);
+        };
+        let Some(callee) = self.snapshot.services.get(&name) else {
+            return refuse(Failure::UnknownService, CallRefused::NotFound);
+        };
+        let depth_limit = own.map_or(0, |service| service.compiled.limits().depth);
+        if caller.depth >= depth_limit {
+            caller.tree.refuse_depth();
+            return refuse(Failure::Loop, CallRefused::Loop);
+        }
+        if !caller.tree.count_call(self.calls_limit) {
+            return refuse(Failure::FanOut, CallRefused::Denied);
+        }
+        if caller.deadline.remaining(&caller.tree).is_zero() {
+            return refuse(Failure::Deadline, CallRefused::TimedOut);
+        }
+        Ok(Arc::clone(callee))
+    }
+
+    fn prepare(
+        &self,
+        call: Call,
+        callee: Arc<LiveService>,
+        record: &Arc<RequestRecord>,
+        bodies: &Arc<CallBytes>,
+    ) -> Result<Run, Refused> {
+        let limits = callee.compiled.limits();
+        if declared_length(call.request.headers()).is_some_and(|length| length > limits.request_body.0) {
+            let failure = GuestFailure::new(Failure::ContentTooLarge, "the call's body is over `limits.request_body`");
+            return Err(Refused::Answer(failed(failure, &callee, record)));
+        }
+        // Never wait: see `admission.rs`.
+        let of_service = callee.permits.for_call();
+        let of_service = of_service.ok_or(Refused::Call(CallRefused::Limit, Failure::ServiceSaturated))?;
+        let of_host = self.dispatcher.instances.for_call();
+        let of_host = of_host.ok_or(Refused::Call(CallRefused::Limit, Failure::PoolExhausted))?;
+        let parent = call.caller;
+        let context = CallContext {
+            service: callee.compiled.name().clone(),
+            caller: Some(parent.service.clone()),
+            depth: parent.depth + 1,
+            deadline: Deadline::new(&parent.tree, limits.deadline, Some(&parent.deadline)),
+            tree: parent.tree,
+            calls: parent.calls,
+        };
+        let request = for_callee(call.request, &context, limits.request_body.0, bodies);
+        let request = request.ok_or(Refused::Call(CallRefused::Denied, Failure::BadRequest))?;
+        Ok(Run { service: callee, request, context, permits: [of_service, of_host], record: Arc::clone(record) })
+    }
+}
+
+/// The request with what the host alone may say in its headers, as the last step.
+fn for_callee(
+    request: Request<IncomingBody>,
+    context: &CallContext,
+    limit: u64,
+    bodies: &Arc<CallBytes>,
+) -> Option<Request<IncomingBody>> {
+    let (mut head, body) = request.into_parts();
+    let authority: Authority = head.uri.authority().cloned()?;
+    head.uri = absolute(&head.uri, &authority)?;
+    put_header(&mut head.headers, REQUEST_ID, &context.tree.request_id);
+    if let Some(caller) = &context.caller {
+        put_header(&mut head.headers, CALLER, caller.as_str());
+    }
+    let body = Counted::request(body, limit, Arc::clone(bodies)).boxed_unsync();
+    Some(Request::from_parts(head, body))
+}
+
+/// Runs the callee and hands its answer to the caller as it comes.
+async fn perform(run: Run, record: Arc<RequestRecord>, bodies: Arc<CallBytes>, mut answer: oneshot::Sender<Answer>) {
+    let service = Arc::clone(&run.service);
+    let invocation = std::pin::pin!(Dispatcher::run(run));
+    let outcome = match select(invocation, std::pin::pin!(answer.closed())).await {
+        Either::Left((outcome, _)) => outcome,
+        Either::Right(_) => {
+            record.failed(GuestFailure::new(Failure::ClientGone, "the caller no longer wanted the answer"));
+            return;
+        }
+    };
+    match outcome {
+        Ok(response) => {
+            record.answered(response.status());
+            hand_over(response, record, bodies, answer).await;
+        }
+        Err(failure) => {
+            let response = failed(failure, &service, &record);
+            // The caller may have left meanwhile; then nobody is told.
+            let _ = answer.send(Ok(response));
+        }
+    }
+}
+
+/// What a caller sees of a callee that failed: the same answer as a client would.
+fn failed(failure: GuestFailure, callee: &LiveService, record: &RequestRecord) -> Response<IncomingBody> {
+    let response = refuse(Refusal {
+        failure: failure.failure,
+        request_id: record.id(),
+        service: Some(callee.compiled.name()),
+        allow: None,
+        retry_after: 1,
+    });
+    record.failed(failure);
+    record.answered(response.status());
+    let (mut head, body) = response.into_parts();
+    // There is no connection to close.
+    head.headers.remove(http::header::CONNECTION);
+    Response::from_parts(head, Full::<Bytes>::new(body).map_err(|never| match never {}).boxed_unsync())
+}

@@ -1,0 +1,23 @@
+//! The process: from a command line to answered requests.
+//!
+//! In reading order: `cli` and `commands` (what was asked for), `config` (what is
+//! to run), `host` (puts it together), `ingress` (sockets), `dispatch` (requests
+//! and calls), `live` and `deploy` (what is in force and who changes it),
+//! `respond`, `record`, `access_log`, `metrics`, `telemetry` (what others see).
+
+pub mod access_log;
+pub mod answer;
+pub mod cli;
+pub mod commands;
+pub mod config;
+pub mod deploy;
+pub mod dispatch;
+pub mod host;
+pub mod ingress;
+pub mod live;
+mod machine;
+pub mod metrics;
+pub mod platform;
+pub mod record;
+pub mod respond;
+mod telemetry;

@@ -1,0 +1,166 @@
+//! Counters and gauges of the process, with the names that an endpoint will show.
+//!
+//! Labels come from bounded sets only: services that are deployed, and the slugs
+//! of `Failure`. A service's own counters are looked up once, at deployment, so
+//! that a request only adds to numbers.
+
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use hostel_model::failure::Failure;
+use hostel_model::name::ServiceName;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+/// The service a request was for; empty where none was found.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ServiceLabel {
+    service: String,
+}
+
+/// A failure, by the service it happened in.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct FailureLabel {
+    service: String,
+    reason: &'static str,
+}
+
+/// All of the process's numbers.
+pub struct Metrics {
+    registry: Mutex<Registry>,
+    requests: Family<ServiceLabel, Counter>,
+    calls: Family<ServiceLabel, Counter>,
+    failures: Family<FailureLabel, Counter>,
+    /// Connections open now.
+    pub connections: Gauge,
+    /// Access-log lines that could not be written.
+    pub log_lines_dropped: Counter,
+    instances_live: Gauge,
+    instances_started: Counter<u64, SharedCount>,
+    pool_instances: Gauge,
+    pool_memories: Gauge,
+    memory_used: Gauge,
+    panics: Counter<u64, SharedCount>,
+}
+
+/// A counter whose value is kept elsewhere and copied in when it is shown.
+type SharedCount = AtomicU64;
+
+/// One service's counters.
+#[derive(Clone)]
+pub struct ServiceMetrics {
+    /// Requests from outside.
+    pub requests: Counter,
+    /// Calls from other services.
+    pub calls: Counter,
+    failures: Arc<[Counter]>,
+}
+
+impl ServiceMetrics {
+    /// The counter of one failure.
+    pub fn count(&self, failure: Failure) {
+        if let Some(counter) = Failure::ALL.iter().position(|one| *one == failure).and_then(|place| self.failures.get(place)) {
+            counter.inc();
+        }
+    }
+}
+
+/// What the gauges show, read from where the numbers live.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Levels {
+    /// Stores that exist.
+    pub instances_live: u64,
+    /// Stores made since the start.
+    pub instances_started: u64,
+    /// Component instances in the pools.
+    pub pool_instances: u64,
+    /// Linear memories in the pools.
+    pub pool_memories: u64,
+    /// Bytes of the memory budget in use.
+    pub memory_used: u64,
+    /// Panics of the host that were caught.
+    pub panics: u64,
+}
+
+impl Metrics {
+    /// All numbers at zero.
+    #[must_use]
+    pub fn new() -> Self {
+        let metrics = Self {
+            registry: Mutex::new(Registry::with_prefix("hostel")),
+            requests: Family::default(),
+            calls: Family::default(),
+            failures: Family::default(),
+            connections: Gauge::default(),
+            log_lines_dropped: Counter::default(),
+            instances_live: Gauge::default(),
+            instances_started: Counter::default(),
+            pool_instances: Gauge::default(),
+            pool_memories: Gauge::default(),
+            memory_used: Gauge::default(),
+            panics: Counter::default(),
+        };
+        metrics.register();
+        metrics
+    }
+
+    fn register(&self) {
+        let mut registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
+        registry.register("requests", "Requests from outside", self.requests.clone());
+        registry.register("service_calls", "Calls from service to service", self.calls.clone());
+        registry.register("failures", "Requests and calls that ended in a failure", self.failures.clone());
+        registry.register("open_connections", "Connections open now", self.connections.clone());
+        registry.register("log_lines_dropped", "Access-log lines not written", self.log_lines_dropped.clone());
+        registry.register("instances", "Instances that exist now", self.instances_live.clone());
+        registry.register("instances_started", "Instances made", self.instances_started.clone());
+        registry.register("pool_instances", "Component instances in the pools", self.pool_instances.clone());
+        registry.register("pool_memories", "Linear memories in the pools", self.pool_memories.clone());
+        registry.register("memory_budget_used_bytes", "Linear memory in use", self.memory_used.clone());
+        registry.register("host_panics", "Panics of the host that were caught", self.panics.clone());
+    }
+
+    /// The counters of one service, or of requests for none.
+    #[must_use]
+    pub fn service(&self, name: Option<&ServiceName>) -> ServiceMetrics {
+        let service = name.map(|name| name.as_str().to_owned()).unwrap_or_default();
+        let label = ServiceLabel { service: service.clone() };
+        let failure = |failure: &Failure| {
+            let label = FailureLabel { service: service.clone(), reason: failure.slug() };
+            self.failures.get_or_create(&label).clone()
+        };
+        ServiceMetrics {
+            requests: self.requests.get_or_create(&label).clone(),
+            calls: self.calls.get_or_create(&label).clone(),
+            failures: Failure::ALL.iter().map(failure).collect(),
+        }
+    }
+
+    /// Everything as OpenMetrics text, with the gauges at `levels`.
+    #[must_use]
+    pub fn text(&self, levels: Levels) -> String {
+        let signed = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+        self.instances_live.set(signed(levels.instances_live));
+        self.pool_instances.set(signed(levels.pool_instances));
+        self.pool_memories.set(signed(levels.pool_memories));
+        self.memory_used.set(signed(levels.memory_used));
+        for (counter, value) in [(&self.instances_started, levels.instances_started), (&self.panics, levels.panics)] {
+            counter.inner().store(value, std::sync::atomic::Ordering::Relaxed);
+        }
+        let mut text = String::new();
+        let registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
+        if encode(&mut text, &registry).is_err() {
+            text.clear();
+        }
+        text
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}

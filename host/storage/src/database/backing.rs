@@ -1,0 +1,69 @@
+//! Where a database's bytes are: a file, or in tests a disk that fails on demand.
+
+use std::fmt::Debug;
+use std::fs::{File, OpenOptions};
+use std::io::ErrorKind;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use redb::backends::FileBackend;
+use redb::{Builder, DatabaseError, StorageBackend};
+
+use super::frozen::Frozen;
+use crate::durable::FILE_MODE;
+use crate::error::StorageError;
+
+/// Memory for pages of one database. redb's own default of 1 GiB is more than a small machine
+/// has; the operating system caches the file as well.
+pub(crate) const CACHE_BYTES: usize = 64 * 1024 * 1024;
+
+/// Opens the same bytes again and again.
+pub(crate) trait Backing: Debug + Send + Sync {
+    /// Opens the database for reading and writing, creating it if it is missing.
+    fn open(&self) -> Result<redb::Database, DatabaseError>;
+
+    /// The bytes for reading alone, for when the disk takes no writes.
+    fn read_only(&self) -> Result<Box<dyn StorageBackend>, DatabaseError>;
+}
+
+/// A database in a file.
+#[derive(Debug)]
+pub(crate) struct FileBacking(pub(crate) PathBuf);
+
+impl Backing for FileBacking {
+    fn open(&self) -> Result<redb::Database, DatabaseError> {
+        let file =
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(FILE_MODE).open(&self.0)?;
+        // Without this a power cut may take the whole new file with all that was acknowledged.
+        if let Some(folder) = self.0.parent() {
+            File::open(folder)?.sync_all()?;
+        }
+        builder().create_file(file)
+    }
+
+    fn read_only(&self) -> Result<Box<dyn StorageBackend>, DatabaseError> {
+        Ok(Box::new(FileBackend::new(File::open(&self.0)?)?))
+    }
+}
+
+/// The settings that every opening shares.
+pub(crate) fn builder() -> Builder {
+    let mut builder = Builder::new();
+    builder.set_cache_size(CACHE_BYTES);
+    builder
+}
+
+/// Opens what `backing` holds so that it can be read, with no write reaching it.
+pub(super) fn open_frozen(backing: &dyn Backing) -> Result<redb::Database, DatabaseError> {
+    builder().create_with_backend(Frozen::new(backing.read_only()?)?)
+}
+
+/// Tells a file that is no database from a disk that failed.
+pub(super) fn opening_failed(path: &Path, error: DatabaseError) -> StorageError {
+    match error.into() {
+        redb::Error::Io(error) if error.kind() == ErrorKind::InvalidData => {
+            StorageError::NotADatabase { path: path.to_path_buf() }
+        }
+        other => StorageError::database(path, other),
+    }
+}
