@@ -45,10 +45,19 @@ pub struct DroppedFile {
 /// What came of reading.
 #[derive(Clone, Debug)]
 pub struct Parsed {
-    /// What to run; `None` if any problem is an error.
-    pub plan: Option<Plan>,
+    /// What to run, as far as it could be understood: complete if there is no
+    /// error, else good for finding what else is wrong.
+    pub plan: Plan,
     /// All that was found, in the order of the file.
     pub problems: Vec<Problem>,
+}
+
+impl Parsed {
+    /// Whether the plan is complete and may be run.
+    #[must_use]
+    pub fn is_valid(&self) -> bool {
+        !self.problems.iter().any(|problem| problem.severity == Severity::Error)
+    }
 }
 
 /// Reads the text of a `hostel.toml` that lies beside the files `dropped`.
@@ -80,9 +89,6 @@ pub fn drop_in_only(dropped: &[DroppedFile]) -> Parsed {
 
 fn finish(draft: root::Draft, report: problem::Report<'_>) -> Parsed {
     let problems = report.into_problems();
-    if problems.iter().any(|problem| problem.severity == Severity::Error) {
-        return Parsed { plan: None, problems };
-    }
     let mut listeners: Vec<ListenerPlan> = draft.listeners.into_iter().map(|listener| listener.plan).collect();
     if listeners.is_empty() {
         listeners.push(ListenerPlan::all(ADDRESS_DEFAULT));
@@ -94,5 +100,5 @@ fn finish(draft: root::Draft, report: problem::Report<'_>) -> Parsed {
         services: draft.services.into_values().map(|service| service.plan).collect(),
         host: draft.host,
     };
-    Parsed { plan: Some(plan), problems }
+    Parsed { plan, problems }
 }

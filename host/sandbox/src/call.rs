@@ -158,11 +158,7 @@ impl CallTree {
     #[must_use]
     pub fn waited(&self, now: Monotonic) -> Duration {
         let waits = self.waits.lock().unwrap_or_else(PoisonError::into_inner);
-        if waits.open == 0 {
-            waits.total
-        } else {
-            waits.total.saturating_add(now.since(waits.since))
-        }
+        if waits.open == 0 { waits.total } else { waits.total.saturating_add(now.since(waits.since)) }
     }
 }
 

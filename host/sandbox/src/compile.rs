@@ -8,8 +8,8 @@ use hostel_model::digest::{Digest, RevisionId};
 use hostel_model::grant::Grants;
 use hostel_model::limits::Limits;
 use hostel_model::name::{BucketName, ServiceName};
-use hostel_model::platform::Platform;
 use hostel_model::plan::Isolation;
+use hostel_model::platform::Platform;
 use hostel_storage::{Bucket, KeyValue};
 use wasmtime::component::{Component, Linker};
 use wasmtime::{Engine, error::Context as _};
@@ -133,8 +133,32 @@ impl Sandbox {
     /// # Errors
     /// When the bytes are not a component of a world this host runs, or it
     /// needs something that is not offered.
-    pub fn compile(&self, bytes: &[u8], spec: ServiceSpec, storage: &KeyValue) -> Result<CompiledService, CompileError> {
+    pub fn compile(
+        &self,
+        bytes: &[u8],
+        spec: ServiceSpec,
+        storage: &KeyValue,
+    ) -> Result<CompiledService, CompileError> {
         debug_assert_eq!(Digest::of(bytes), spec.revision.digest);
+        let (prepared, generation) = self.prepare(bytes)?;
+        let parts = Arc::new(self.parts(&spec, storage));
+        let idle = match spec.isolation {
+            Isolation::Request => None,
+            Isolation::Reuse(uses) => Some(Arc::new(IdleInstances::new(uses, Arc::clone(&self.idle_allowance)))),
+        };
+        let counters = Arc::clone(&self.counters);
+        Ok(CompiledService { prepared, parts, idle, counters, revision: spec.revision, generation })
+    }
+
+    /// Whether `bytes` could be compiled and linked; costs as much as compiling.
+    ///
+    /// # Errors
+    /// As [`Sandbox::compile`].
+    pub fn check(&self, bytes: &[u8]) -> Result<Generation, CompileError> {
+        self.prepare(bytes).map(|(_, generation)| generation)
+    }
+
+    fn prepare(&self, bytes: &[u8]) -> Result<(Prepared, Generation), CompileError> {
         let generation = inspect(bytes)?;
         let (engine, linker) = match generation {
             Generation::P2 => (&self.engines.p2, &self.p2_linker),
@@ -145,15 +169,9 @@ impl Sandbox {
             Component::from_binary(engine, bytes)
                 .map_err(|error| CompileError::Refused { reason: format!("{error:#}") })?
         };
-        let prepared = prepare(linker, &component, generation)
+        let prepared = link(linker, &component, generation)
             .map_err(|error| CompileError::ImportNotGranted { reason: format!("{error:#}") })?;
-        let parts = Arc::new(self.parts(&spec, storage));
-        let idle = match spec.isolation {
-            Isolation::Request => None,
-            Isolation::Reuse(uses) => Some(Arc::new(IdleInstances::new(uses, Arc::clone(&self.idle_allowance)))),
-        };
-        let counters = Arc::clone(&self.counters);
-        Ok(CompiledService { prepared, parts, idle, counters, revision: spec.revision, generation })
+        Ok((prepared, generation))
     }
 
     fn parts(&self, spec: &ServiceSpec, storage: &KeyValue) -> ServiceParts {
@@ -209,11 +227,12 @@ fn linker(engine: &Engine, generation: Generation) -> Result<Linker<InstanceStat
     Ok(linker)
 }
 
-fn prepare(linker: &Linker<InstanceState>, component: &Component, generation: Generation) -> wasmtime::Result<Prepared> {
+fn link(linker: &Linker<InstanceState>, component: &Component, generation: Generation) -> wasmtime::Result<Prepared> {
     let instance = linker.instantiate_pre(component)?;
     Ok(match generation {
         Generation::P2 => Prepared::P2(
-            p2::bindings::ProxyPre::new(instance).context("its `wasi:http/incoming-handler` is not the standard one")?,
+            p2::bindings::ProxyPre::new(instance)
+                .context("its `wasi:http/incoming-handler` is not the standard one")?,
         ),
         Generation::P3 => Prepared::P3(
             p3::bindings::ServicePre::new(instance).context("its `wasi:http/handler` is not the standard one")?,

@@ -8,7 +8,9 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum CompileError {
     /// The file is larger than the host accepts.
-    #[error("the file has {actual}, more than the {limit} a component may have; strip debug information or split the service")]
+    #[error(
+        "the file has {actual}, more than the {limit} a component may have; strip debug information or split the service"
+    )]
     TooLarge {
         /// Its size.
         actual: ByteSize,
@@ -16,7 +18,9 @@ pub enum CompileError {
         limit: ByteSize,
     },
     /// A core module where a component is needed.
-    #[error("this is a core WebAssembly module, not a component; build it for `wasm32-wasip2`, or wrap it with `wasm-tools component new`")]
+    #[error(
+        "this is a core WebAssembly module, not a component; build it for `wasm32-wasip2`, or wrap it with `wasm-tools component new`"
+    )]
     CoreModule,
     /// Native code, which is never taken from outside.
     #[error("this is precompiled native code, not a component; deploy the `.wasm` file it was made from")]
@@ -47,7 +51,9 @@ pub enum CompileError {
         limit: usize,
     },
     /// It imports what this host does not offer.
-    #[error("the component needs something this host does not offer: {reason}; build it against WASI 0.2, WASI 0.3.0 or the interfaces under `wit/`")]
+    #[error(
+        "the component needs something this host does not offer: {reason}; build it against WASI 0.2, WASI 0.3.0 or the interfaces under `wit/`"
+    )]
     ImportNotGranted {
         /// The import's name and what is wrong with it.
         reason: String,
@@ -62,7 +68,9 @@ pub enum CompileError {
 
 /// The host could not set up its sandbox. The operator acts.
 #[derive(Debug, Error)]
-#[error("could not set up the sandbox: {reason}; lower `instances` or `memory_max`, or give the process more address space")]
+#[error(
+    "could not set up the sandbox: {reason}; lower `instances` or `memory_max`, or give the process more address space"
+)]
 pub struct SandboxError {
     /// What the engine said.
     pub reason: String,

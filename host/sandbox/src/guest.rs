@@ -48,7 +48,10 @@ pub(crate) struct GuestEnd {
 
 /// What is left of a guest that failed.
 pub(crate) enum Remains {
-    Store(#[expect(dead_code, reason = "held for its bodies")] Box<Store<InstanceState>>, #[expect(dead_code, reason = "counts on drop")] LiveCount),
+    Store(
+        #[expect(dead_code, reason = "held for its bodies")] Box<Store<InstanceState>>,
+        #[expect(dead_code, reason = "counts on drop")] LiveCount,
+    ),
     Instance(#[expect(dead_code, reason = "held for its bodies")] Box<Instance>),
 }
 

@@ -116,12 +116,3 @@ fn describe(exports: &[String]) -> String {
     let more = if exports.len() > SHOWN { " and more" } else { "" };
     format!("; it exports {}{more}", shown.join(", "))
 }
-
-/// Whether `bytes` can be a service as far as looking tells; compiling may
-/// still find that it imports what is not offered.
-///
-/// # Errors
-/// As [`Sandbox::compile`](crate::Sandbox::compile), but for imports.
-pub fn check_component(bytes: &[u8]) -> Result<(), CompileError> {
-    inspect(bytes).map(drop)
-}

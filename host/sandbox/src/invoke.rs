@@ -63,9 +63,9 @@ impl Future for Invocation {
             None => {}
         }
         if ended {
-            let failure = running.end_failure().unwrap_or_else(|| {
-                GuestFailure::new(Failure::NoResponse, "the guest returned without a response")
-            });
+            let failure = running
+                .end_failure()
+                .unwrap_or_else(|| GuestFailure::new(Failure::NoResponse, "the guest returned without a response"));
             return this.fail(failure);
         }
         if running.poll_expired(context, None).is_ready() {

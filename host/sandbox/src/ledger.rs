@@ -1,7 +1,7 @@
 //! What one instance has used and been refused, shared between its store and whoever polls it.
 
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::Duration;
 
 use hostel_model::platform::Clock;

@@ -30,7 +30,6 @@ pub use capability::http::{is_host_header, strip_host_headers};
 pub use compile::{CompiledService, InstanceCounters, PoolUse, Sandbox, ServiceSpec};
 pub use engine::{Generation, ResetMode};
 pub use error::{BodyError, CompileError, GuestFailure, SandboxError};
-pub use inspect::check_component;
 pub use invoke::{Invocation, invoke};
 pub use memory::MemoryBudget;
 pub use response::ResponseBody;

@@ -22,6 +22,10 @@ use crate::engine::Generation;
 use crate::error::{BodyError, GuestFailure};
 use crate::running::Running;
 
+/// Bytes of a body that are gathered before its head is sent, if they are there:
+/// what a guest can hand over without anyone taking it.
+const WHOLE_BYTES: usize = 128 * 1024;
+
 /// The body of a response. Ends with an error if the guest did not finish it.
 pub struct ResponseBody(State);
 
@@ -39,6 +43,8 @@ struct Streaming {
     inner: WasiBody,
     /// Frames that were ready when the head was.
     ready: VecDeque<Frame<Bytes>>,
+    /// What came after those frames, if the body broke off there: it says so only once.
+    broken: Option<GuestFailure>,
     /// Bytes the head promised and which are still to come.
     promised: Option<u64>,
     sent: u64,
@@ -56,8 +62,8 @@ enum Asked {
 }
 
 impl ResponseBody {
-    /// Takes over `running` once its head is known. If the guest has ended and
-    /// all of its body is there, its instance is free before the first byte goes out.
+    /// Takes over `running` once its head is known. If all of its body is there,
+    /// its instance is free before the first byte goes out.
     pub(crate) fn new(
         running: Running,
         inner: WasiBody,
@@ -70,23 +76,35 @@ impl ResponseBody {
             running,
             inner,
             ready: VecDeque::new(),
+            broken: None,
             promised,
             sent: 0,
             last_frame,
             client_takes: false,
             bodyless,
         };
-        if !streaming.running.has_ended() {
-            return Self(State::Streaming(Box::new(streaming)));
-        }
-        // At most what the guest could hand over without anyone taking it.
-        loop {
+        // A short answer is usually all there when its head is, or as soon as the
+        // guest had one more turn. Nothing is waited for.
+        let (mut bytes, mut asked_guest) = (0, streaming.running.has_ended());
+        while bytes <= WHOLE_BYTES {
             match streaming.ask_inner(context) {
-                Asked::Frame(frame) => streaming.ready.push_back(frame),
-                Asked::End => return Self(streaming.whole()),
-                Asked::Broken(_) | Asked::Waiting => return Self(State::Streaming(Box::new(streaming))),
+                Asked::Frame(frame) => {
+                    bytes += frame.data_ref().map_or(0, Bytes::len);
+                    streaming.ready.push_back(frame);
+                }
+                Asked::End => return Self(streaming.whole(context)),
+                Asked::Waiting if !asked_guest => {
+                    asked_guest = true;
+                    streaming.running.poll_guest(context);
+                }
+                Asked::Broken(failure) => {
+                    streaming.broken = Some(failure);
+                    break;
+                }
+                Asked::Waiting => break,
             }
         }
+        Self(State::Streaming(Box::new(streaming)))
     }
 }
 
@@ -102,7 +120,10 @@ impl Body for ResponseBody {
     type Data = Bytes;
     type Error = BodyError;
 
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match &mut self.0 {
             State::Over => Poll::Ready(None),
             State::Whole { frames, trailers, left } => {
@@ -121,7 +142,7 @@ impl Body for ResponseBody {
                 }
                 Asked::End | Asked::Waiting => {
                     if let State::Streaming(streaming) = std::mem::replace(&mut self.0, State::Over) {
-                        streaming.complete();
+                        streaming.complete(Some(context));
                     }
                     Poll::Ready(None)
                 }
@@ -151,7 +172,7 @@ impl Drop for ResponseBody {
     fn drop(&mut self) {
         if let State::Streaming(mut streaming) = std::mem::replace(&mut self.0, State::Over) {
             if streaming.bodyless || streaming.promised == Some(0) {
-                streaming.complete();
+                streaming.complete(None);
             } else {
                 streaming.client_took();
                 let failure = GuestFailure::new(Failure::ClientGone, "the client left before the response ended");
@@ -166,6 +187,9 @@ impl Streaming {
         self.client_took();
         if let Some(frame) = self.ready.pop_front() {
             return Poll::Ready(self.hand_out(frame));
+        }
+        if let Some(failure) = self.broken.take() {
+            return Poll::Ready(Asked::Broken(failure));
         }
         // The guest may fill the body while it is polled, so ask before and after.
         let mut asked = self.ask_inner(context);
@@ -253,7 +277,7 @@ impl Streaming {
     }
 
     /// Everything is here: the instance is free, the bytes need nobody.
-    fn whole(mut self) -> State {
+    fn whole(mut self, context: &mut Context<'_>) -> State {
         let ready = std::mem::take(&mut self.ready);
         let mut frames = VecDeque::with_capacity(ready.len());
         let mut trailers = None;
@@ -275,21 +299,23 @@ impl Streaming {
             self.ready = frames.into_iter().map(Frame::data).collect();
             return State::Streaming(Box::new(self));
         }
-        self.complete();
+        self.complete(Some(context));
         State::Whole { frames, trailers, left }
     }
 
-    /// The response is out. What the guest still does has a limit of its own.
-    fn complete(mut self) {
+    /// The response is out. What the guest still does has a limit of its own;
+    /// most guests have nothing left to do.
+    fn complete(mut self, context: Option<&mut Context<'_>>) {
         self.client_took();
         self.running.body_is_done();
-        let platform = self.running.service.parts.platform.clone();
-        if self.running.has_ended() {
+        let ended = context.map_or(self.running.has_ended(), |context| self.running.poll_guest(context));
+        if ended {
             after_response(self.running);
-        } else {
-            let until = platform.clock.now().after(self.running.service.parts.limits.after_response);
-            platform.spawn.task(Box::pin(AfterResponse { left: Some((self.running, self.inner)), until }));
+            return;
         }
+        let platform = self.running.service.parts.platform.clone();
+        let until = platform.clock.now().after(self.running.service.parts.limits.after_response);
+        platform.spawn.task(Box::pin(AfterResponse { left: Some((self.running, self.inner)), until }));
     }
 }
 

@@ -6,9 +6,9 @@ use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
-use crate::capability::{stdio::GuestLog, http::OutgoingHttp, wasi};
-use crate::compile::ServiceParts;
 use crate::call::CallContext;
+use crate::capability::{http::OutgoingHttp, stdio::GuestLog, wasi};
+use crate::compile::ServiceParts;
 use crate::ledger::Ledger;
 use crate::memory::InstanceLimiter;
 

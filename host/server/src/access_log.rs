@@ -1,43 +1,23 @@
 //! The access log: one JSON object per line on standard output, for a request and for a call.
 //!
-//! Lines are written by a thread of their own from a bounded queue: a reader
-//! that stops reading costs lines, which are counted, and never a request.
+//! What a line says is decided here; a [`LineWriter`] writes it.
 
-use std::io::Write;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, SystemTime};
 
 use hostel_model::digest::RevisionNumber;
 use hostel_model::failure::Failure;
 use hostel_model::name::ServiceName;
-use hostel_model::platform::Platform;
 use hostel_sandbox::GuestFailure;
-use prometheus_client::metrics::counter::Counter;
 use serde::Serialize;
 
 use crate::ingress::framing::MessageBytes;
+use crate::line_writer::LineWriter;
 use crate::record::{ExchangeState, Origin};
 
-/// Lines that may wait for the writer: a second of heavy load.
-const QUEUE_LINES: usize = 64 * 1024;
-/// Lines are joined up to about so many bytes before they are written.
-const WRITE_BYTES: usize = 64 * 1024;
-
-/// Where access-log lines go.
-pub type LogOutput = Box<dyn Write + Send>;
-
-/// A handle to the writer. Cheap to clone.
+/// Where access-log lines go. Cheap to clone.
 #[derive(Clone)]
-pub struct AccessLog {
-    queue: SyncSender<Message>,
-    dropped: Counter,
-}
-
-enum Message {
-    Line(Vec<u8>),
-    Flush(SyncSender<()>),
-}
+pub struct AccessLog(pub LineWriter);
 
 /// What is known of a request or call when it is over.
 pub struct Line<'a> {
@@ -121,55 +101,12 @@ struct Bytes {
 }
 
 impl AccessLog {
-    /// Starts the writer. Lines that find no room are counted in `dropped`.
-    ///
-    /// # Errors
-    /// When there is no thread for it.
-    pub fn start(output: LogOutput, dropped: Counter, platform: &Platform) -> std::io::Result<Self> {
-        let (queue, lines) = sync_channel(QUEUE_LINES);
-        platform.spawn.thread("hostel-access-log", Box::new(move || write_lines(output, &lines)))?;
-        Ok(Self { queue, dropped })
-    }
-
     /// Queues one line.
     pub fn write(&self, line: &Line<'_>) {
-        let Ok(mut text) = serde_json::to_vec(&line.entry()) else {
-            self.dropped.inc();
-            return;
-        };
-        text.push(b'\n');
-        if self.queue.try_send(Message::Line(text)).is_err() {
-            self.dropped.inc();
-        }
-    }
-
-    /// Returns once every line queued before is written, or could not be, but
-    /// after `patience` at the latest.
-    pub fn flush(&self, patience: Duration) {
-        let (done, waiting) = sync_channel(1);
-        if self.queue.try_send(Message::Flush(done)).is_ok() {
-            let _ = waiting.recv_timeout(patience);
-        }
-    }
-}
-
-fn write_lines(mut output: LogOutput, lines: &Receiver<Message>) {
-    let mut batch = Vec::with_capacity(WRITE_BYTES);
-    while let Ok(first) = lines.recv() {
-        let mut flushed = Vec::new();
-        let mut next = Some(first);
-        while let Some(message) = next {
-            match message {
-                Message::Line(line) => batch.extend_from_slice(&line),
-                Message::Flush(done) => flushed.push(done),
-            }
-            next = if batch.len() < WRITE_BYTES { lines.try_recv().ok() } else { None };
-        }
-        // A closed output is not worth a request; the next line tries again.
-        let _ = output.write_all(&batch).and_then(|()| output.flush());
-        batch.clear();
-        for done in flushed {
-            let _ = done.send(());
+        // Only numbers that are not finite cannot be written, and there are none.
+        if let Ok(mut text) = serde_json::to_vec(&line.entry()) {
+            text.push(b'\n');
+            self.0.write(text);
         }
     }
 }

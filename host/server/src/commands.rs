@@ -7,9 +7,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use clap::ColorChoice;
 
 use crate::cli::{Cli, Command};
+use hostel_model::platform::Platform;
+use hostel_storage::StorageError;
+use tokio::runtime::{Builder, Runtime};
+
 use crate::deploy::DeployError;
 use crate::host::{StartError, log_panics};
-use crate::telemetry::start_logging;
+use crate::platform::real_platform;
 
 mod build;
 mod check;
@@ -46,21 +50,28 @@ impl From<Exit> for ExitCode {
 
 impl From<&StartError> for Exit {
     fn from(error: &StartError) -> Self {
-        use hostel_storage::StorageError;
         match error {
             StartError::AddressTaken { .. } | StartError::Storage(StorageError::InUse { .. }) => Self::Taken,
-            StartError::Listen { .. } | StartError::Deploy(DeployError::Rejected(_) | DeployError::RouteConflict { .. }) => {
-                Self::Configuration
-            }
-            StartError::Storage(_) | StartError::Deploy(DeployError::Storage(_)) | StartError::Sandbox(_) | StartError::Thread(_) => {
-                Self::Io
-            }
+            StartError::Listen { .. }
+            | StartError::Deploy(DeployError::Rejected(_) | DeployError::RouteConflict { .. }) => Self::Configuration,
+            StartError::Storage(_)
+            | StartError::Deploy(DeployError::Storage(_))
+            | StartError::Sandbox(_)
+            | StartError::Thread(_) => Self::Io,
         }
     }
 }
 
 /// Whether colours may be used on standard error.
 static COLOR: AtomicBool = AtomicBool::new(false);
+
+/// The data plane, and the platform on it.
+fn start_platform() -> Result<(Runtime, Platform), StartError> {
+    let data_plane = Builder::new_multi_thread().thread_name("hostel-data").enable_all().build();
+    let data_plane = data_plane.map_err(StartError::Thread)?;
+    let platform = real_platform(data_plane.handle().clone());
+    Ok((data_plane, platform))
+}
 
 fn color() -> bool {
     COLOR.load(Ordering::Relaxed)
@@ -73,23 +84,19 @@ pub fn run(cli: Cli) -> Exit {
     let wanted = match cli.color {
         ColorChoice::Always => true,
         ColorChoice::Never => false,
-        ColorChoice::Auto => std::io::stderr().is_terminal() && environment("NO_COLOR").is_none_or(|value| value.is_empty()),
+        ColorChoice::Auto => {
+            std::io::stderr().is_terminal() && environment("NO_COLOR").is_none_or(|value| value.is_empty())
+        }
     };
     COLOR.store(wanted, Ordering::Relaxed);
     report::set_up();
     log_panics();
     match cli.command {
         Command::Check(target) => check::check(&target.path, &environment),
-        Command::Up(target) => {
-            start_logging(environment("HOSTEL_LOG").as_deref(), color());
-            serve::up(&target.path, &environment)
-        }
-        Command::Dev(target) => {
-            start_logging(environment("HOSTEL_LOG").as_deref(), color());
-            match build::build_all(&target.path) {
-                Ok(()) => serve::up(&target.path, &environment),
-                Err(exit) => exit,
-            }
-        }
+        Command::Up(target) => serve::up(&target.path, &environment),
+        Command::Dev(target) => match build::build_all(&target.path) {
+            Ok(()) => serve::up(&target.path, &environment),
+            Err(exit) => exit,
+        },
     }
 }

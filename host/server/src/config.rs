@@ -104,8 +104,7 @@ fn dropped_files(root: &Path) -> io::Result<Vec<DroppedFile>> {
 }
 
 fn loaded(root: PathBuf, source: Source, parsed: Parsed) -> Loaded {
-    let plan = parsed.plan.unwrap_or_else(|| empty_plan());
-    Loaded { root, source, plan, problems: parsed.problems }
+    Loaded { root, source, plan: parsed.plan, problems: parsed.problems }
 }
 
 fn nothing(path: &Path, problem: Problem) -> Loaded {
@@ -119,17 +118,15 @@ fn nothing(path: &Path, problem: Problem) -> Loaded {
 fn unreadable(path: &Path, error: &io::Error) -> Problem {
     let source = Source { name: path.display().to_string(), text: Arc::from("") };
     let (message, help) = match error.kind() {
-        io::ErrorKind::NotFound => (
-            format!("`{}` does not exist", path.display()),
-            "name a folder with components, or a `hostel.toml`",
-        ),
+        io::ErrorKind::NotFound => {
+            (format!("`{}` does not exist", path.display()), "name a folder with components, or a `hostel.toml`")
+        }
         _ => (format!("`{}` cannot be read: {error}", path.display()), "check its permissions and that it is text"),
     };
     Problem::error(&source, message, help)
 }
 
 /// Reads components and secrets; what cannot be read becomes a problem.
-/// `build` says that components are about to be built and may be missing still.
 pub fn resolve(loaded: &mut Loaded, environment: Environment<'_>) -> DeployRequest {
     let mut problems = Vec::new();
     let mut services = Vec::new();
@@ -173,10 +170,16 @@ fn read_component(loaded: &Loaded, service: &ServicePlan) -> Result<Vec<u8>, Box
             |build| format!("run `hostel dev`, which builds it, or `{}` yourself", build.command),
         );
         match error.kind() {
-            io::ErrorKind::NotFound => {
-                wrong(format!("the component of `{}` is missing: `{}`", service.name, path.display()), "no such file", built)
-            }
-            _ => wrong(format!("`{}` cannot be read: {error}", path.display()), "this file", "check its permissions".to_owned()),
+            io::ErrorKind::NotFound => wrong(
+                format!("the component of `{}` is missing: `{}`", service.name, path.display()),
+                "no such file",
+                built,
+            ),
+            _ => wrong(
+                format!("`{}` cannot be read: {error}", path.display()),
+                "this file",
+                "check its permissions".to_owned(),
+            ),
         }
     };
     let found = fs::metadata(&path).map_err(unreadable)?;
@@ -215,8 +218,8 @@ fn read_secret(root: &Path, plan: &SecretPlan, environment: Environment<'_>) -> 
             .ok_or_else(|| (format!("the variable `{name}` is not set"), "set it in the environment of the host")),
         SecretSource::File(name) => fs::read_to_string(root.join(name))
             .map(|text| text.trim_end_matches(['\n', '\r']).to_owned())
-            .map_err(|error| (format!("`{name}`: {error}"), "check the path, which is relative to this file, and its permissions")),
+            .map_err(|error| {
+                (format!("`{name}`: {error}"), "check the path, which is relative to this file, and its permissions")
+            }),
     }
 }
-
-fn empty_plan() -> Plan { Plan { state: String::new(), drop_in: true, listeners: Vec::new(), services: Vec::new(), host: Default::default() } }

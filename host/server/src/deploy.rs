@@ -117,7 +117,11 @@ impl Deployer {
     ///
     /// # Errors
     /// Every reason found; nothing has changed then.
-    pub fn deploy(&mut self, request: DeployRequest, progress: &dyn Fn(&ServiceName)) -> Result<Arc<Snapshot>, DeployError> {
+    pub fn deploy(
+        &mut self,
+        request: DeployRequest,
+        progress: &dyn Fn(&ServiceName),
+    ) -> Result<Arc<Snapshot>, DeployError> {
         let mut candidates = Vec::new();
         let mut rejected = Vec::new();
         for service in request.services {
@@ -186,14 +190,21 @@ impl Deployer {
                 continue;
             };
             let digest = self.store.artifacts.put(&bytes)?;
-            self.record(candidate.compiled.name().clone(), candidate.compiled.revision.number, digest, Change::Deployed)?;
+            self.record(
+                candidate.compiled.name().clone(),
+                candidate.compiled.revision.number,
+                digest,
+                Change::Deployed,
+            )?;
         }
         let kept: BTreeSet<&ServiceName> = candidates.iter().map(|candidate| candidate.compiled.name()).collect();
         let mut last = BTreeMap::new();
         for entry in self.store.journal.entries()? {
             last.insert(entry.service.clone(), entry);
         }
-        for entry in last.into_values().filter(|entry| entry.change == Change::Deployed && !kept.contains(&entry.service)) {
+        for entry in
+            last.into_values().filter(|entry| entry.change == Change::Deployed && !kept.contains(&entry.service))
+        {
             self.record(entry.service, entry.revision, entry.digest, Change::Removed)?;
         }
         Ok(())
@@ -226,9 +237,8 @@ impl Deployer {
         let mut routes = Vec::new();
         for services in listeners {
             let served = live.iter().filter(|(service, _)| serves(services.as_ref(), service.compiled.name()));
-            let patterns = served.flat_map(|(service, routes)| {
-                routes.iter().map(|route| (route.clone(), Arc::clone(service)))
-            });
+            let patterns =
+                served.flat_map(|(service, routes)| routes.iter().map(|route| (route.clone(), Arc::clone(service))));
             routes.push(build_table(patterns.collect())?);
         }
         let services = live.into_iter().map(|(service, _)| (service.compiled.name().clone(), service)).collect();

@@ -12,7 +12,8 @@ use hostel_model::limits::fixed;
 use hostel_model::platform::Platform;
 use hostel_model::route::Found;
 use hostel_sandbox::{
-    CallContext, CallTree, Deadline, GuestFailure, IncomingBody, ResponseBody, invoke, is_host_header, strip_host_headers,
+    CallContext, CallTree, Deadline, GuestFailure, IncomingBody, ResponseBody, invoke, is_host_header,
+    strip_host_headers,
 };
 use http::header::{CONTENT_LENGTH, HOST};
 use http::uri::{Authority, Scheme};
@@ -116,7 +117,8 @@ impl Dispatcher {
         let authority = authority(&request)?;
         let (method, path) = (request.method().as_str(), request.uri().path());
         let service = {
-            let table = snapshot.routes.get(listener).ok_or(Refused::new(Failure::NotReady, "nothing is deployed yet"))?;
+            let table =
+                snapshot.routes.get(listener).ok_or(Refused::new(Failure::NotReady, "nothing is deployed yet"))?;
             match table.find(authority.host(), method, path) {
                 Found::Route(route) => {
                     record.found_route(&route.text);
@@ -133,7 +135,8 @@ impl Dispatcher {
         record.found_service(compiled.name(), compiled.revision.number, &service.metrics);
         let limits = compiled.limits();
         if declared_length(request.headers()).is_some_and(|length| length > limits.request_body.0) {
-            return Err(Refused::new(Failure::ContentTooLarge, "the declared length is over `limits.request_body`").by(&service));
+            return Err(Refused::new(Failure::ContentTooLarge, "the declared length is over `limits.request_body`")
+                .by(&service));
         }
         let permits = self.permits(&service).await.map_err(|refused| refused.by(&service))?;
         let calls = Arc::new(RootCalls {
@@ -236,7 +239,8 @@ fn for_guest(
     request_id: &str,
 ) -> Result<Request<IncomingBody>, Refused> {
     let (mut head, body) = request.into_parts();
-    head.uri = absolute(&head.uri, authority).ok_or(Refused::new(Failure::BadRequest, "the target is not an address"))?;
+    head.uri =
+        absolute(&head.uri, authority).ok_or(Refused::new(Failure::BadRequest, "the target is not an address"))?;
     if head.headers.keys().any(is_host_header) {
         strip_host_headers(&mut head.headers);
     }

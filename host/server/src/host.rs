@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::{Arc, PoisonError, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::future::{Either, select};
@@ -17,11 +17,12 @@ use thiserror::Error;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::{Semaphore, oneshot, watch};
 
-use crate::access_log::{AccessLog, LogOutput};
+use crate::access_log::AccessLog;
 use crate::deploy::{DeployError, DeployRequest, Deployer, Store};
 use crate::dispatch::Dispatcher;
 use crate::dispatch::admission::{Permits, Queue};
 use crate::ingress::{Ingress, Phase};
+use crate::line_writer::{LineOutput, LineWriter};
 use crate::live::{LiveTable, Snapshot};
 use crate::machine::memory_bytes;
 use crate::metrics::{Levels, Metrics};
@@ -43,7 +44,7 @@ pub struct HostSettings {
     /// What to serve.
     pub deploy: DeployRequest,
     /// Where access-log lines go.
-    pub access_log: LogOutput,
+    pub access_log: LineOutput,
 }
 
 /// Why a host did not start.
@@ -120,11 +121,17 @@ impl Host {
         let sandbox = Arc::new(Sandbox::start(&limits, budget, &platform)?);
         let metrics = Arc::new(Metrics::new());
         let live = Arc::new(LiveTable::default());
-        let deployer =
-            Deployer::new(Arc::clone(&sandbox), Arc::clone(&live), Arc::clone(&store), Arc::clone(&metrics), platform.clone());
+        let deployer = Deployer::new(
+            Arc::clone(&sandbox),
+            Arc::clone(&live),
+            Arc::clone(&store),
+            Arc::clone(&metrics),
+            platform.clone(),
+        );
         let deployer = deploy_in_thread(deployer, deploy, progress, &platform).await?;
-        let access_log =
-            AccessLog::start(access_log, metrics.log_lines_dropped.clone(), &platform).map_err(StartError::Thread)?;
+        let dropped = metrics.log_lines_dropped.clone();
+        let access_log = LineWriter::start("hostel-access-log", access_log, dropped, &platform);
+        let access_log = AccessLog(access_log.map_err(StartError::Thread)?);
         let dispatcher = Arc::new(dispatcher(&limits, &live, &access_log, &metrics, &platform));
         let connections_max = listeners.iter().map(|listener| listener.limits.connections).max().unwrap_or(1);
         let (phase, watched) = watch::channel(Phase::Serving);
@@ -141,8 +148,19 @@ impl Host {
         keep_house(&live, &platform, phase.subscribe());
         let (drain, _deployer) = (limits.drain, Mutex::new(deployer));
         Ok(Self {
-            addresses, live, sandbox, store, metrics, dispatcher, access_log, platform, phase, connections,
-            connections_max, drain, _deployer,
+            addresses,
+            live,
+            sandbox,
+            store,
+            metrics,
+            dispatcher,
+            access_log,
+            platform,
+            phase,
+            connections,
+            connections_max,
+            drain,
+            _deployer,
         })
     }
 
@@ -204,7 +222,7 @@ impl Host {
         }
         self.phase.send_replace(Phase::Ending);
         self.store.keyvalue.close().await;
-        self.access_log.flush(LAST_WORDS);
+        self.access_log.0.flush(LAST_WORDS);
     }
 }
 
@@ -266,7 +284,11 @@ async fn deploy_in_thread(
     }
 }
 
-fn serve(ingress: &Ingress, sockets: Vec<TcpListener>, listeners: &[ListenerPlan]) -> Result<Vec<SocketAddr>, StartError> {
+fn serve(
+    ingress: &Ingress,
+    sockets: Vec<TcpListener>,
+    listeners: &[ListenerPlan],
+) -> Result<Vec<SocketAddr>, StartError> {
     let mut addresses = Vec::new();
     for (place, (socket, plan)) in sockets.into_iter().zip(listeners).enumerate() {
         let address = socket.local_addr().map_err(|source| StartError::Listen { address: plan.address, source })?;

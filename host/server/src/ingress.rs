@@ -97,7 +97,8 @@ impl Ingress {
             match accepted {
                 Ok((stream, peer)) => {
                     let meter = Meter::new(Arc::clone(&self.platform.clock));
-                    let connection = Connection { ingress: self.clone(), listener, peer, limits: Arc::clone(&limits), meter };
+                    let connection =
+                        Connection { ingress: self.clone(), listener, peer, limits: Arc::clone(&limits), meter };
                     self.platform.spawn.task(Box::pin(async move {
                         connection.run(stream).await;
                         drop(permit);
@@ -161,12 +162,8 @@ impl Connection {
         let id = new_id(&self.ingress.platform);
         let record = dispatcher.recorder.begin(id, request.method().as_str(), request.uri().path(), origin);
         self.meter.answer(&exchange, &record, request.method() == Method::HEAD);
-        let arrival = Arrival {
-            request,
-            listener: self.listener,
-            body_idle: self.limits.body_idle,
-            record: Arc::clone(&record),
-        };
+        let arrival =
+            Arrival { request, listener: self.listener, body_idle: self.limits.body_idle, record: Arc::clone(&record) };
         match AssertUnwindSafe(dispatcher.request(arrival)).catch_unwind().await {
             Ok(response) => response,
             Err(_panic) => {

@@ -14,6 +14,7 @@ pub mod deploy;
 pub mod dispatch;
 pub mod host;
 pub mod ingress;
+pub mod line_writer;
 pub mod live;
 mod machine;
 pub mod metrics;

@@ -63,7 +63,9 @@ pub struct ServiceMetrics {
 impl ServiceMetrics {
     /// The counter of one failure.
     pub fn count(&self, failure: Failure) {
-        if let Some(counter) = Failure::ALL.iter().position(|one| *one == failure).and_then(|place| self.failures.get(place)) {
+        if let Some(counter) =
+            Failure::ALL.iter().position(|one| *one == failure).and_then(|place| self.failures.get(place))
+        {
             counter.inc();
         }
     }

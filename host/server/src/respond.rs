@@ -49,7 +49,10 @@ struct Problem<'a> {
 #[must_use]
 pub fn refuse(refusal: Refusal<'_>) -> Response<Bytes> {
     let failure = refusal.failure;
-    let status = failure.status().and_then(|status| StatusCode::from_u16(status).ok()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let status = failure
+        .status()
+        .and_then(|status| StatusCode::from_u16(status).ok())
+        .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let problem = Problem {
         r#type: failure.problem_type(),
         title: failure.title(),

@@ -24,11 +24,17 @@ fn files(names: &[&str]) -> Vec<DroppedFile> {
     names.iter().map(|name| DroppedFile { file_name: (*name).to_owned() }).collect()
 }
 
+/// The plan of a file without any error.
+fn valid(parsed: &Parsed) -> Plan {
+    assert!(parsed.is_valid(), "{:#?}", shown(&parsed.problems));
+    parsed.plan.clone()
+}
+
 /// The plan of a file without any problem.
 fn plan(text: &str) -> Plan {
     let parsed = read(text);
     assert_eq!(shown(&parsed.problems), Vec::<String>::new());
-    parsed.plan.expect("a file without problems has a plan")
+    valid(&parsed)
 }
 
 /// `3: what is wrong; what to do`, with `warning` in front where it is one.
@@ -164,7 +170,7 @@ fn a_smaller_pool_makes_the_default_memory_smaller() {
         &source("version = 1\nmemory_max = \"16MiB\"\n[service.a]\ncomponent = \"a.wasm\"\n"),
         &files(&["b.wasm"]),
     );
-    let plan = parsed.plan.expect("nothing is wrong");
+    let plan = valid(&parsed);
     assert!(plan.services.iter().all(|service| service.limits.memory == ByteSize::mib(16)));
 }
 

@@ -11,7 +11,9 @@ use bytes::Bytes;
 use http::uri::Scheme;
 use http::{HeaderMap, HeaderName};
 use http_body_util::BodyExt;
-use wasmtime_wasi_http::{DEFAULT_FORBIDDEN_HEADERS, Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpHooks};
+use wasmtime_wasi_http::{
+    DEFAULT_FORBIDDEN_HEADERS, Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpHooks,
+};
 
 use super::stdio::GuestLog;
 use crate::call::{Call, CallContext, CallRefused, IncomingBody};

@@ -45,9 +45,8 @@ impl InstanceState {
     /// Opens a bucket by its identifier; empty means `default`. Whether one
     /// that was not granted exists is not told.
     fn open_bucket(&mut self, identifier: &str) -> wasmtime::Result<Result<Resource<OpenBucket>, StoreError>> {
-        let granted = BucketName::from_identifier(identifier)
-            .ok()
-            .and_then(|name| self.parts.buckets.get(&name).cloned());
+        let granted =
+            BucketName::from_identifier(identifier).ok().and_then(|name| self.parts.buckets.get(&name).cloned());
         let Some(bucket) = granted else {
             self.log.refused("call-denied", &format!("the bucket `{identifier}` is not granted; add it to `keyvalue`"));
             return Ok(Err(StoreError::AccessDenied));
@@ -60,7 +59,11 @@ impl InstanceState {
     }
 
     /// Reads a key and remembers its version, to swap it later.
-    fn begin_swap(&mut self, bucket: Bucket, key: String) -> wasmtime::Result<Result<Resource<PendingSwap>, StoreError>> {
+    fn begin_swap(
+        &mut self,
+        bucket: Bucket,
+        key: String,
+    ) -> wasmtime::Result<Result<Resource<PendingSwap>, StoreError>> {
         let seen = match bucket.read_versioned(&key) {
             Ok(seen) => seen,
             Err(error) => return Ok(Err(error.into())),

@@ -71,11 +71,21 @@ impl GuestLog {
         let (service, request) = (target.parts.name.as_str(), &*target.tree.request_id);
         // Debug quotes and escapes: control bytes of a guest reach no terminal.
         match level {
-            tracing::Level::ERROR => tracing::error!(target: "guest", service, request, origin, ?context, ?text, "guest log"),
-            tracing::Level::WARN => tracing::warn!(target: "guest", service, request, origin, ?context, ?text, "guest log"),
-            tracing::Level::INFO => tracing::info!(target: "guest", service, request, origin, ?context, ?text, "guest log"),
-            tracing::Level::DEBUG => tracing::debug!(target: "guest", service, request, origin, ?context, ?text, "guest log"),
-            tracing::Level::TRACE => tracing::trace!(target: "guest", service, request, origin, ?context, ?text, "guest log"),
+            tracing::Level::ERROR => {
+                tracing::error!(target: "guest", service, request, origin, ?context, ?text, "guest log")
+            }
+            tracing::Level::WARN => {
+                tracing::warn!(target: "guest", service, request, origin, ?context, ?text, "guest log")
+            }
+            tracing::Level::INFO => {
+                tracing::info!(target: "guest", service, request, origin, ?context, ?text, "guest log")
+            }
+            tracing::Level::DEBUG => {
+                tracing::debug!(target: "guest", service, request, origin, ?context, ?text, "guest log")
+            }
+            tracing::Level::TRACE => {
+                tracing::trace!(target: "guest", service, request, origin, ?context, ?text, "guest log")
+            }
         }
     }
 

@@ -66,7 +66,8 @@ fn install_target(loaded: &Loaded) -> Result<(), Exit> {
         return Ok(());
     };
     let folder = build.directory.as_ref().map_or_else(|| loaded.root.clone(), |directory| loaded.root.join(directory));
-    let rustup = |arguments: &[&str]| Command::new("rustup").args(arguments).current_dir(&folder).stdin(Stdio::null()).output();
+    let rustup =
+        |arguments: &[&str]| Command::new("rustup").args(arguments).current_dir(&folder).stdin(Stdio::null()).output();
     let Ok(installed) = rustup(&["target", "list", "--installed"]) else {
         return Ok(());
     };
@@ -77,7 +78,10 @@ fn install_target(loaded: &Loaded) -> Result<(), Exit> {
     match rustup(&["target", "add", TARGET]) {
         Ok(output) if output.status.success() => Ok(()),
         Ok(output) => {
-            say(&format!("error: `rustup target add {TARGET}` failed; run it yourself\n{}", String::from_utf8_lossy(&output.stderr)));
+            say(&format!(
+                "error: `rustup target add {TARGET}` failed; run it yourself\n{}",
+                String::from_utf8_lossy(&output.stderr)
+            ));
             Err(Exit::Configuration)
         }
         Err(error) => {

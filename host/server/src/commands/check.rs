@@ -3,19 +3,25 @@
 use std::path::Path;
 
 use hostel_model::config::Problem;
-use hostel_sandbox::check_component;
+use hostel_sandbox::Sandbox;
 
-use super::Exit;
-use super::report::{number, say, show};
+use super::report::{fail, number, say, show};
+use super::{Exit, start_platform};
 use crate::config::{Environment, Loaded, load, resolve};
 use crate::deploy::DeployRequest;
+use crate::host::StartError;
 
 /// Validates the configuration at `path` and the components it names.
 pub(super) fn check(path: &Path, environment: Environment<'_>) -> Exit {
     let mut loaded = load(path);
     let request = resolve(&mut loaded, environment);
-    let problems = component_problems(&loaded, &request);
-    loaded.problems.extend(problems);
+    match component_problems(&loaded, &request) {
+        Ok(problems) => loaded.problems.extend(problems),
+        Err(error) => {
+            fail(&error);
+            return Exit::from(&error);
+        }
+    }
     show(&loaded.problems);
     if !loaded.is_valid() {
         return Exit::Configuration;
@@ -32,14 +38,20 @@ pub(super) fn check(path: &Path, environment: Environment<'_>) -> Exit {
     Exit::Clean
 }
 
-/// What is wrong with the components themselves, told by looking, not by compiling.
-fn component_problems(loaded: &Loaded, request: &DeployRequest) -> Vec<Problem> {
+/// What is wrong with the components themselves: each is compiled and linked as
+/// `up` would, and then forgotten.
+fn component_problems(loaded: &Loaded, request: &DeployRequest) -> Result<Vec<Problem>, StartError> {
     let mut problems = Vec::new();
+    if request.services.is_empty() {
+        return Ok(problems);
+    }
+    let (_data_plane, platform) = start_platform()?;
+    let sandbox = Sandbox::start(&loaded.plan.host, 0, &platform)?;
     for service in &request.services {
-        if let Err(error) = check_component(&service.bytes) {
+        if let Err(error) = sandbox.check(&service.bytes) {
             let plan = loaded.plan.services.iter().find(|plan| plan.name == service.name);
             problems.push(super::serve::rejected(loaded, plan, &service.name, &error));
         }
     }
-    problems
+    Ok(problems)
 }

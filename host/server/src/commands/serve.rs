@@ -1,7 +1,7 @@
 //! `hostel up`: starts a host from a configuration and waits for the signal to stop it.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::time::Duration;
 
 use hostel_model::config::Problem;
 use hostel_model::name::ServiceName;
@@ -9,13 +9,17 @@ use hostel_model::plan::ServicePlan;
 use hostel_sandbox::CompileError;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::Exit;
 use super::report::{fail, say, show};
 use super::table::served;
+use super::{Exit, color, start_platform};
 use crate::config::{Environment, Loaded, load, problem_at, resolve};
 use crate::deploy::DeployError;
 use crate::host::{Host, HostSettings, StartError};
-use crate::platform::real_platform;
+use crate::line_writer::LineWriter;
+use crate::telemetry::start_logging;
+
+/// How long a log that nobody reads may hold up the end.
+const LOG_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Serves the configuration at `path` until a signal.
 pub(super) fn up(path: &Path, environment: Environment<'_>) -> Exit {
@@ -25,14 +29,14 @@ pub(super) fn up(path: &Path, environment: Environment<'_>) -> Exit {
     if !loaded.is_valid() {
         return Exit::Configuration;
     }
-    let data_plane = match tokio::runtime::Builder::new_multi_thread().thread_name("hostel-data").enable_all().build() {
-        Ok(data_plane) => data_plane,
-        Err(error) => {
-            fail(&StartError::Thread(error));
-            return Exit::Io;
-        }
+    let (data_plane, platform) = match start_platform() {
+        Ok(started) => started,
+        Err(error) => return failed(&error),
     };
-    let platform = real_platform(data_plane.handle().clone());
+    let log = match start_logging(environment("HOSTEL_LOG").as_deref(), color(), &platform) {
+        Ok(log) => log,
+        Err(error) => return failed(&StartError::Thread(error)),
+    };
     let settings = HostSettings {
         limits: loaded.plan.host.clone(),
         listeners: loaded.plan.listeners.clone(),
@@ -42,17 +46,18 @@ pub(super) fn up(path: &Path, environment: Environment<'_>) -> Exit {
     let exit = data_plane.block_on(async {
         let signals = match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
             (Ok(terminate), Ok(interrupt)) => Signals { terminate, interrupt },
-            (Err(error), _) | (_, Err(error)) => {
-                fail(&StartError::Thread(error));
-                return Exit::Io;
-            }
+            (Err(error), _) | (_, Err(error)) => return failed(&StartError::Thread(error)),
         };
         let progress = Box::new(|name: &ServiceName| tracing::info!(service = %name, "compiling"));
         match Host::start(settings, &loaded.state(), platform, progress).await {
-            Ok(host) => serve_until_told(host, signals).await,
-            Err(error) => not_started(&loaded, &error),
+            Ok(host) => serve_until_told(host, signals, &log).await,
+            Err(error) => {
+                log.flush(LOG_PATIENCE);
+                not_started(&loaded, &error)
+            }
         }
     });
+    log.flush(LOG_PATIENCE);
     // Guests that would not end are left behind.
     data_plane.shutdown_background();
     exit
@@ -73,7 +78,9 @@ impl Signals {
     }
 }
 
-async fn serve_until_told(host: Host, mut signals: Signals) -> Exit {
+async fn serve_until_told(host: Host, mut signals: Signals, log: &LineWriter) -> Exit {
+    // What was logged so far comes before the table.
+    log.flush(LOG_PATIENCE);
     say(&served(&host));
     signals.next().await;
     say("stopping: finishing what is in flight (again to stop at once)");
@@ -86,6 +93,11 @@ async fn serve_until_told(host: Host, mut signals: Signals) -> Exit {
     }
 }
 
+fn failed(error: &StartError) -> Exit {
+    fail(error);
+    Exit::from(error)
+}
+
 fn not_started(loaded: &Loaded, error: &StartError) -> Exit {
     if let StartError::Deploy(DeployError::Rejected(rejections)) = error {
         let problems: Vec<Problem> = rejections
@@ -96,19 +108,28 @@ fn not_started(loaded: &Loaded, error: &StartError) -> Exit {
             })
             .collect();
         show(&problems);
-    } else {
-        fail(error);
+        return Exit::from(error);
     }
-    Exit::from(error)
+    failed(error)
 }
 
 /// A component that cannot be a service, at the place that names it.
-pub(super) fn rejected(loaded: &Loaded, plan: Option<&ServicePlan>, name: &ServiceName, error: &CompileError) -> Problem {
+pub(super) fn rejected(
+    loaded: &Loaded,
+    plan: Option<&ServicePlan>,
+    name: &ServiceName,
+    error: &CompileError,
+) -> Problem {
     let text = error.to_string();
     // The texts are "what is wrong; what to do".
     let (wrong, remedy) = text.rsplit_once("; ").unwrap_or((text.as_str(), "build it again"));
     let file = plan.map(|plan| plan.component.clone()).unwrap_or_default();
     let message = format!("`{file}` cannot be the service `{name}`: {wrong}");
-    let source = Arc::new(loaded.source.clone());
-    problem_at(&source, plan.and_then(|plan| plan.component_span.as_ref()), message, "this component", remedy.to_owned())
+    problem_at(
+        &loaded.source,
+        plan.and_then(|plan| plan.component_span.as_ref()),
+        message,
+        "this component",
+        remedy.to_owned(),
+    )
 }

@@ -27,9 +27,15 @@ pub(super) fn served(host: &Host) -> String {
         }
     }
     for (name, service) in &snapshot.services {
-        let routed = snapshot.routes.iter().flat_map(|table| table.routes()).any(|route| route.target.compiled.name() == name);
+        let routed =
+            snapshot.routes.iter().flat_map(|table| table.routes()).any(|route| route.target.compiled.name() == name);
         if !routed {
-            table.add_row(["-".to_owned(), "(calls only)".to_owned(), name.to_string(), service.compiled.revision.to_string()]);
+            table.add_row([
+                "-".to_owned(),
+                "(calls only)".to_owned(),
+                name.to_string(),
+                service.compiled.revision.to_string(),
+            ]);
         }
     }
     let text = table.to_string();

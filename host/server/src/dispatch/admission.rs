@@ -53,7 +53,9 @@ impl Queue {
 
     fn enter(&self) -> Option<Waiting<'_>> {
         self.waiting
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |waiting| (waiting < self.length).then_some(waiting + 1))
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |waiting| {
+                (waiting < self.length).then_some(waiting + 1)
+            })
             .ok()
             .map(|_| Waiting(&self.waiting))
     }

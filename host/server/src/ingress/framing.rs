@@ -76,7 +76,16 @@ impl Framing {
     /// Ready for the first message.
     #[must_use]
     pub fn new(direction: Direction) -> Self {
-        Self { direction, state: State::StartLine, line: Vec::new(), line_length: 0, length: None, chunked: false, status: 0, last_status: 0 }
+        Self {
+            direction,
+            state: State::StartLine,
+            line: Vec::new(),
+            line_length: 0,
+            length: None,
+            chunked: false,
+            status: 0,
+            last_status: 0,
+        }
     }
 
     /// The status of the response that began last; zero before the first.
@@ -204,7 +213,8 @@ impl Framing {
         let (step, whole) = self.take_line(bytes);
         counts.framing += step as u64;
         if whole {
-            let digits: String = self.line.iter().take_while(|byte| byte.is_ascii_hexdigit()).map(|byte| char::from(*byte)).collect();
+            let digits: String =
+                self.line.iter().take_while(|byte| byte.is_ascii_hexdigit()).map(|byte| char::from(*byte)).collect();
             let left = u64::from_str_radix(&digits, 16).unwrap_or(0);
             self.end_line();
             self.state = if left == 0 { State::Trailers } else { State::ChunkData { left } };

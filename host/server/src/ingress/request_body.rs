@@ -61,7 +61,11 @@ impl RequestBody {
     /// At most `limit` bytes of `inner`, with no more than `idle_limit` between two of them.
     #[must_use]
     pub fn new(inner: Incoming, tree: Arc<CallTree>, limit: u64, idle_limit: Duration) -> Self {
-        let wait = Arc::new(ClientWait { tree: Arc::clone(&tree), waiting: AtomicBool::new(false), guest: AtomicWaker::new() });
+        let wait = Arc::new(ClientWait {
+            tree: Arc::clone(&tree),
+            waiting: AtomicBool::new(false),
+            guest: AtomicWaker::new(),
+        });
         let wait_waker = Waker::from(Arc::clone(&wait));
         Self { inner, tree, wait, wait_waker, left: limit, idle_limit, idle: None }
     }

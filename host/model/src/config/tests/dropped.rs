@@ -1,6 +1,6 @@
 //! Components that lie in the folder.
 
-use super::{files, read, service, shown, source};
+use super::{files, read, service, shown, source, valid};
 use crate::config::{drop_in_only, parse};
 use crate::plan::Plan;
 
@@ -14,7 +14,7 @@ fn names(plan: &Plan) -> Vec<(String, bool)> {
 fn each_component_in_a_folder_without_a_file_is_a_service() {
     let parsed = drop_in_only(&files(&["users.wasm", "order_items.wasm", "README.md", "wasm", "x.wasm.bak"]));
     assert_eq!(shown(&parsed.problems), Vec::<String>::new());
-    let plan = parsed.plan.expect("nothing is wrong");
+    let plan = valid(&parsed);
     assert_eq!(names(&plan), [("order-items".to_owned(), true), ("users".to_owned(), true)]);
     let items = service(&plan, "order-items");
     assert_eq!(items.component, "order_items.wasm");
@@ -30,7 +30,7 @@ fn each_component_in_a_folder_without_a_file_is_a_service() {
 #[test]
 fn a_file_that_cannot_name_a_service_is_left_out_with_a_warning() {
     let parsed = drop_in_only(&files(&["Users.v2.wasm", "1.wasm", "用户.wasm", ".wasm", "a.wasm"]));
-    assert_eq!(names(&parsed.plan.expect("warnings do not keep a host from starting")), [("a".to_owned(), true)]);
+    assert_eq!(names(&valid(&parsed)), [("a".to_owned(), true)]);
     let texts = shown(&parsed.problems);
     assert_eq!(texts.len(), 4, "{texts:#?}");
     assert!(texts.iter().all(|text| text.starts_with("-: warning: ") && text.contains("rename it to")), "{texts:#?}");
@@ -43,7 +43,7 @@ fn a_file_that_cannot_name_a_service_is_left_out_with_a_warning() {
 #[test]
 fn two_files_for_one_name_are_refused() {
     let parsed = drop_in_only(&files(&["a_b.wasm", "a-b.wasm"]));
-    assert!(parsed.plan.is_none());
+    assert!(!parsed.is_valid());
     assert_eq!(
         shown(&parsed.problems),
         [
@@ -56,14 +56,14 @@ fn two_files_for_one_name_are_refused() {
 fn a_file_that_a_table_names_is_not_a_service_of_its_own() {
     let text = "version = 1\n[service.shop]\ncomponent = \"./users.wasm\"\n[service.b]\ncomponent = \"b.wasm\"\n";
     let parsed = parse(&source(text), &files(&["users.wasm", "b.wasm", "c.wasm"]));
-    let plan = parsed.plan.expect("nothing is wrong");
+    let plan = valid(&parsed);
     assert_eq!(names(&plan), [("b".to_owned(), false), ("c".to_owned(), true), ("shop".to_owned(), false)]);
 }
 
 #[test]
 fn a_file_whose_name_a_table_has_taken_is_refused() {
     let parsed = parse(&source(ORDERS), &files(&["orders.wasm"]));
-    assert!(parsed.plan.is_none());
+    assert!(!parsed.is_valid());
     let texts = shown(&parsed.problems);
     assert!(
         matches!(texts.as_slice(), [text] if text.starts_with("3: `orders.wasm` would be service `orders`")),
@@ -75,7 +75,7 @@ fn a_file_whose_name_a_table_has_taken_is_refused() {
 fn files_are_left_alone_without_drop_in() {
     let text = ORDERS.replace("version = 1", "version = 1\ndrop_in = false");
     let parsed = parse(&source(&text), &files(&["orders.wasm", "users.wasm"]));
-    assert_eq!(names(&parsed.plan.expect("nothing is wrong")), [("orders".to_owned(), false)]);
+    assert_eq!(names(&valid(&parsed)), [("orders".to_owned(), false)]);
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn a_file_may_be_called_and_listened_to_but_not_take_a_route() {
     let text = "version = 1\n[[listener]]\naddress = \"127.0.0.1:1\"\nservices = [\"users\"]\n[service.a]\ncomponent = \"a.wasm\"\ncalls = [\"users\"]\n";
     let parsed = parse(&source(text), &files(&["users.wasm"]));
     assert_eq!(shown(&parsed.problems), Vec::<String>::new());
-    assert!(read(text).plan.is_none(), "without the file the listener names nobody");
+    assert!(!read(text).is_valid(), "without the file the listener names nobody");
 
     let text = "version = 1\n[service.a]\ncomponent = \"a.wasm\"\nroutes = [\"/users/*\"]\n";
     let parsed = parse(&source(text), &files(&["users.wasm"]));

@@ -14,7 +14,7 @@ limits = { cpu = "2 seconds", depth = 40 }
 routes = ["GET /user/{name}"]
 "#;
     let parsed = read(text);
-    assert!(parsed.plan.is_none());
+    assert!(!parsed.is_valid());
     assert_eq!(
         shown(&parsed.problems),
         [
@@ -224,7 +224,7 @@ fn every_mistake_in_a_service_has_its_line_and_its_remedy() {
 fn expect(text: &str, message: &str, help: &str, lines: std::ops::RangeInclusive<usize>) {
     let parsed = read(text);
     let shown = shown(&parsed.problems);
-    assert!(parsed.plan.is_none(), "nothing is wrong with\n{text}");
+    assert!(!parsed.is_valid(), "nothing is wrong with\n{text}");
     let wanted = parsed.problems.iter().find(|problem| problem.message.contains(message));
     let Some(problem) = wanted else { panic!("no `{message}` for\n{text}\n{shown:#?}") };
     assert!(problem.help.contains(help), "{text}\n{shown:#?}");
@@ -252,7 +252,7 @@ fn the_version_must_be_there_and_known() {
 fn what_may_still_work_is_only_a_warning() {
     let text = format!("version = 1\n{REST}calls = [\"aa\", \"zzz\", \"a\"]\noutbound = [\"api.example\"]\n");
     let parsed = read(&text);
-    assert!(parsed.plan.is_some());
+    assert!(parsed.is_valid());
     assert_eq!(
         shown(&parsed.problems),
         [

@@ -28,11 +28,20 @@ impl store::Host for InstanceState {
 }
 
 impl store::HostBucket for InstanceState {
-    async fn get(&mut self, bucket: Resource<OpenBucket>, key: String) -> wasmtime::Result<Result<Option<Vec<u8>>, Error>> {
+    async fn get(
+        &mut self,
+        bucket: Resource<OpenBucket>,
+        key: String,
+    ) -> wasmtime::Result<Result<Option<Vec<u8>>, Error>> {
         reply(self.bucket(&bucket)?.get(&key))
     }
 
-    async fn set(&mut self, bucket: Resource<OpenBucket>, key: String, value: Vec<u8>) -> wasmtime::Result<Result<(), Error>> {
+    async fn set(
+        &mut self,
+        bucket: Resource<OpenBucket>,
+        key: String,
+        value: Vec<u8>,
+    ) -> wasmtime::Result<Result<(), Error>> {
         reply(self.bucket(&bucket)?.set(key, value).await)
     }
 
@@ -46,9 +55,15 @@ impl store::HostBucket for InstanceState {
 
     /// A cursor is the place, counted from one, of the key at which an earlier
     /// listing of this handle stopped.
-    async fn list_keys(&mut self, bucket: Resource<OpenBucket>, cursor: Option<u64>) -> wasmtime::Result<Result<KeyResponse, Error>> {
+    async fn list_keys(
+        &mut self,
+        bucket: Resource<OpenBucket>,
+        cursor: Option<u64>,
+    ) -> wasmtime::Result<Result<KeyResponse, Error>> {
         let open = self.table.get_mut(&bucket)?;
-        let after = match cursor.map(|place| place.checked_sub(1).and_then(|index| open.stops.get(usize::try_from(index).ok()?))) {
+        let after = match cursor
+            .map(|place| place.checked_sub(1).and_then(|index| open.stops.get(usize::try_from(index).ok()?)))
+        {
             None => None,
             Some(Some(key)) => Some(key.clone()),
             Some(None) => return Ok(Err(Error::Other("the cursor is not one that this bucket gave out".to_owned()))),
@@ -76,16 +91,26 @@ impl batch::Host for InstanceState {
         bucket: Resource<OpenBucket>,
         keys: Vec<String>,
     ) -> wasmtime::Result<Result<Vec<Option<(String, Vec<u8>)>>, Error>> {
-        reply(self.bucket(&bucket)?.get_many(&keys).map(|pairs| {
-            pairs.into_iter().map(|(key, value)| value.map(|value| (key, value))).collect()
-        }))
+        reply(
+            self.bucket(&bucket)?
+                .get_many(&keys)
+                .map(|pairs| pairs.into_iter().map(|(key, value)| value.map(|value| (key, value))).collect()),
+        )
     }
 
-    async fn set_many(&mut self, bucket: Resource<OpenBucket>, pairs: Vec<(String, Vec<u8>)>) -> wasmtime::Result<Result<(), Error>> {
+    async fn set_many(
+        &mut self,
+        bucket: Resource<OpenBucket>,
+        pairs: Vec<(String, Vec<u8>)>,
+    ) -> wasmtime::Result<Result<(), Error>> {
         reply(self.bucket(&bucket)?.set_many(pairs).await)
     }
 
-    async fn delete_many(&mut self, bucket: Resource<OpenBucket>, keys: Vec<String>) -> wasmtime::Result<Result<(), Error>> {
+    async fn delete_many(
+        &mut self,
+        bucket: Resource<OpenBucket>,
+        keys: Vec<String>,
+    ) -> wasmtime::Result<Result<(), Error>> {
         reply(self.bucket(&bucket)?.delete_many(keys).await)
     }
 }
@@ -93,7 +118,12 @@ impl batch::Host for InstanceState {
 impl atomics::Host for InstanceState {
     /// Numbers are stored signed, as the second draft has them; what does not
     /// fit is an error and changes nothing.
-    async fn increment(&mut self, bucket: Resource<OpenBucket>, key: String, delta: u64) -> wasmtime::Result<Result<u64, Error>> {
+    async fn increment(
+        &mut self,
+        bucket: Resource<OpenBucket>,
+        key: String,
+        delta: u64,
+    ) -> wasmtime::Result<Result<u64, Error>> {
         let Ok(delta) = i64::try_from(delta) else {
             return Ok(Err(Error::Other(format!("the delta `{delta}` is over 2^63 - 1"))));
         };
@@ -101,6 +131,7 @@ impl atomics::Host for InstanceState {
             Ok(sum) => sum,
             Err(error) => return reply(Err(error)),
         };
-        Ok(u64::try_from(sum).map_err(|_negative| Error::Other("the sum is below zero; read it with `0.2.0-draft2`".to_owned())))
+        Ok(u64::try_from(sum)
+            .map_err(|_negative| Error::Other("the sum is below zero; read it with `0.2.0-draft2`".to_owned())))
     }
 }

@@ -29,11 +29,20 @@ impl store::Host for InstanceState {
 }
 
 impl store::HostBucket for InstanceState {
-    async fn get(&mut self, bucket: Resource<OpenBucket>, key: String) -> wasmtime::Result<Result<Option<Vec<u8>>, Error>> {
+    async fn get(
+        &mut self,
+        bucket: Resource<OpenBucket>,
+        key: String,
+    ) -> wasmtime::Result<Result<Option<Vec<u8>>, Error>> {
         reply(self.bucket(&bucket)?.get(&key))
     }
 
-    async fn set(&mut self, bucket: Resource<OpenBucket>, key: String, value: Vec<u8>) -> wasmtime::Result<Result<(), Error>> {
+    async fn set(
+        &mut self,
+        bucket: Resource<OpenBucket>,
+        key: String,
+        value: Vec<u8>,
+    ) -> wasmtime::Result<Result<(), Error>> {
         reply(self.bucket(&bucket)?.set(key, value).await)
     }
 
@@ -45,7 +54,11 @@ impl store::HostBucket for InstanceState {
         reply(self.bucket(&bucket)?.exists(&key))
     }
 
-    async fn list_keys(&mut self, bucket: Resource<OpenBucket>, cursor: Option<String>) -> wasmtime::Result<Result<KeyResponse, Error>> {
+    async fn list_keys(
+        &mut self,
+        bucket: Resource<OpenBucket>,
+        cursor: Option<String>,
+    ) -> wasmtime::Result<Result<KeyResponse, Error>> {
         let page = self.bucket(&bucket)?.list_keys(cursor.as_deref());
         reply(page.map(|page| KeyResponse { keys: page.keys, cursor: page.cursor }))
     }
@@ -65,17 +78,30 @@ impl batch::Host for InstanceState {
         reply(self.bucket(&bucket)?.get_many(&keys))
     }
 
-    async fn set_many(&mut self, bucket: Resource<OpenBucket>, pairs: Vec<(String, Vec<u8>)>) -> wasmtime::Result<Result<(), Error>> {
+    async fn set_many(
+        &mut self,
+        bucket: Resource<OpenBucket>,
+        pairs: Vec<(String, Vec<u8>)>,
+    ) -> wasmtime::Result<Result<(), Error>> {
         reply(self.bucket(&bucket)?.set_many(pairs).await)
     }
 
-    async fn delete_many(&mut self, bucket: Resource<OpenBucket>, keys: Vec<String>) -> wasmtime::Result<Result<(), Error>> {
+    async fn delete_many(
+        &mut self,
+        bucket: Resource<OpenBucket>,
+        keys: Vec<String>,
+    ) -> wasmtime::Result<Result<(), Error>> {
         reply(self.bucket(&bucket)?.delete_many(keys).await)
     }
 }
 
 impl atomics::Host for InstanceState {
-    async fn increment(&mut self, bucket: Resource<OpenBucket>, key: String, delta: i64) -> wasmtime::Result<Result<i64, Error>> {
+    async fn increment(
+        &mut self,
+        bucket: Resource<OpenBucket>,
+        key: String,
+        delta: i64,
+    ) -> wasmtime::Result<Result<i64, Error>> {
         reply(self.bucket(&bucket)?.increment(key, delta).await)
     }
 
@@ -84,7 +110,8 @@ impl atomics::Host for InstanceState {
         match pending.bucket.swap(pending.key.clone(), pending.version, value).await {
             Ok(Swap::Done) => Ok(Ok(())),
             Ok(Swap::Conflict(now)) => {
-                let fresh = PendingSwap { bucket: pending.bucket, key: pending.key, seen: now.value, version: now.version };
+                let fresh =
+                    PendingSwap { bucket: pending.bucket, key: pending.key, seen: now.value, version: now.version };
                 Ok(Err(CasError::CasFailed(self.table.push(fresh)?)))
             }
             Err(error) => Ok(Err(CasError::StoreError(StoreError::from(error).into()))),
@@ -93,7 +120,11 @@ impl atomics::Host for InstanceState {
 }
 
 impl atomics::HostCas for InstanceState {
-    async fn new(&mut self, bucket: Resource<OpenBucket>, key: String) -> wasmtime::Result<Result<Resource<PendingSwap>, Error>> {
+    async fn new(
+        &mut self,
+        bucket: Resource<OpenBucket>,
+        key: String,
+    ) -> wasmtime::Result<Result<Resource<PendingSwap>, Error>> {
         let bucket = self.bucket(&bucket)?;
         Ok(self.begin_swap(bucket, key)?.map_err(Error::from))
     }
