@@ -23,9 +23,7 @@ fn handle(request: Request, reply: Reply) {
     let calls_ok = header("x-calls-ok", &calls_ok.to_string());
     match last {
         Ok(response) => pass_on(response, calls_ok, reply),
-        Err(error) => reply
-            .start(200, vec![header("x-error", &printable(&error)), calls_ok])
-            .finish(),
+        Err(error) => reply.start(200, vec![header("x-error", &printable(&error)), calls_ok]).finish(),
     }
 }
 
@@ -37,9 +35,7 @@ fn repeated(query: &Query, ok: &mut u32) -> Called {
     for _ in 0..query.number("times", 1) {
         if let Ok(previous) = last {
             let body = previous.consume().map_err(|()| "no body")?;
-            Body::new(body)
-                .read_all()
-                .map_err(|error| format!("{error:?}"))?;
+            Body::new(body).read_all().map_err(|error| format!("{error:?}"))?;
         }
         last = call(described(query), query.text("body"));
         *ok += u32::from(last.is_ok());
@@ -52,27 +48,17 @@ fn described(query: &Query) -> Result<OutgoingRequest, String> {
     let own: Headers = own.map(|(name, value)| header(name, value)).collect();
     let own = Fields::from_list(&own).map_err(|error| format!("refused header {error:?}"))?;
     let request = OutgoingRequest::new(own);
-    request
-        .set_method(&method_named(query.text("method")))
-        .map_err(|()| "refused method")?;
-    request
-        .set_scheme(scheme_named(query.text("scheme")).as_ref())
-        .map_err(|()| "refused scheme")?;
-    request
-        .set_authority(query.get("authority"))
-        .map_err(|()| "refused authority")?;
-    request
-        .set_path_with_query(query.get("path"))
-        .map_err(|()| "refused path")?;
+    request.set_method(&method_named(query.text("method"))).map_err(|()| "refused method")?;
+    request.set_scheme(scheme_named(query.text("scheme")).as_ref()).map_err(|()| "refused scheme")?;
+    request.set_authority(query.get("authority")).map_err(|()| "refused authority")?;
+    request.set_path_with_query(query.get("path")).map_err(|()| "refused path")?;
     Ok(request)
 }
 
 fn next_link(path: &str, chain: &str) -> Result<OutgoingRequest, String> {
     let (path, _) = path.split_once('?').unwrap_or((path, ""));
     let (next, rest) = chain.split_once(',').unwrap_or((chain, ""));
-    described(&Query::of(&format!(
-        "?scheme=http&authority={next}.internal&path={path}%3Fchain%3D{rest}"
-    )))
+    described(&Query::of(&format!("?scheme=http&authority={next}.internal&path={path}%3Fchain%3D{rest}")))
 }
 
 fn call(request: Result<OutgoingRequest, String>, text: &str) -> Called {
@@ -84,23 +70,16 @@ fn call(request: Result<OutgoingRequest, String>, text: &str) -> Called {
     let _ = writer.write(text.as_bytes());
     writer.finish();
     response.subscribe().block();
-    let result = response
-        .get()
-        .ok_or("not ready")?
-        .map_err(|()| "taken twice")?;
+    let result = response.get().ok_or("not ready")?.map_err(|()| "taken twice")?;
     result.map_err(named)
 }
 
 fn pass_on(response: IncomingResponse, calls_ok: (String, Vec<u8>), reply: Reply) {
-    let theirs = response
-        .headers()
-        .entries()
-        .into_iter()
-        .map(|(name, value)| match &*name {
-            // An error further down a chain comes up as it is.
-            "x-error" => (name, value),
-            _ => (format!("x-callee-{name}"), value),
-        });
+    let theirs = response.headers().entries().into_iter().map(|(name, value)| match &*name {
+        // An error further down a chain comes up as it is.
+        "x-error" => (name, value),
+        _ => (format!("x-callee-{name}"), value),
+    });
     let mut headers: Headers = theirs.collect();
     headers.push(calls_ok);
     let writer = reply.start(response.status(), headers);

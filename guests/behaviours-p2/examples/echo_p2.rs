@@ -26,25 +26,15 @@ fn seen(request: &Request) -> Headers {
         header("x-echo-method", &request.method()),
         header("x-echo-path", &request.path()),
         header("x-echo-scheme", scheme.as_ref().map_or("", scheme_name)),
-        header(
-            "x-echo-authority",
-            &request.inner.authority().unwrap_or_default(),
-        ),
+        header("x-echo-authority", &request.inner.authority().unwrap_or_default()),
     ];
     let mut fields = BTreeMap::<String, Vec<Vec<u8>>>::new();
     for (name, value) in request.inner.headers().entries() {
         if name == "content-type" {
             seen.push((name.clone(), value.clone()));
         }
-        fields
-            .entry(format!("x-echo-header-{name}"))
-            .or_default()
-            .push(value);
+        fields.entry(format!("x-echo-header-{name}")).or_default().push(value);
     }
-    seen.extend(
-        fields
-            .into_iter()
-            .map(|(name, values)| (name, values.join(b", ".as_slice()))),
-    );
+    seen.extend(fields.into_iter().map(|(name, values)| (name, values.join(b", ".as_slice()))));
     seen
 }

@@ -10,8 +10,6 @@ serve!(handle);
 fn handle(_request: Request, reply: Reply) {
     let fields = Fields::new();
     let value = vec![b'x'; 1024];
-    let accepted = (0..)
-        .take_while(|n| fields.append(&format!("x-bomb-{n}"), &value).is_ok())
-        .count();
+    let accepted = (0..).take_while(|n| fields.append(&format!("x-bomb-{n}"), &value).is_ok()).count();
     reply.text(&accepted.to_string());
 }

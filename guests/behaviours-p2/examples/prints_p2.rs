@@ -8,14 +8,8 @@ use behaviours_p2::{Reply, Request, serve};
 serve!(handle);
 
 fn handle(request: Request, reply: Reply) {
-    let _ = write_all(
-        &stdout::get_stdout(),
-        printed(&request.query, "stdout", true).as_bytes(),
-    );
-    let _ = write_all(
-        &stderr::get_stderr(),
-        printed(&request.query, "stderr", false).as_bytes(),
-    );
+    let _ = write_all(&stdout::get_stdout(), printed(&request.query, "stdout", true).as_bytes());
+    let _ = write_all(&stderr::get_stderr(), printed(&request.query, "stderr", false).as_bytes());
     log_all_levels(request.query.text("text"));
     reply.text("printed");
 }

@@ -15,23 +15,10 @@ fn handle(_request: Request, reply: Reply) {
         Err(StreamError::LastOperationFailed(_)) => json::text("failed"),
     };
     reply.json(&json::object([
-        (
-            "environment",
-            json::object(variables.map(|(name, value)| (name, json::text(&value)))),
-        ),
-        (
-            "arguments",
-            json::list(
-                environment::get_arguments()
-                    .iter()
-                    .map(|one| json::text(one)),
-            ),
-        ),
+        ("environment", json::object(variables.map(|(name, value)| (name, json::text(&value))))),
+        ("arguments", json::list(environment::get_arguments().iter().map(|one| json::text(one)))),
         ("preopens", preopens::get_directories().len().to_string()),
         ("stdin", input),
-        (
-            "cwd",
-            json::optional(environment::initial_cwd(), |cwd| json::text(&cwd)),
-        ),
+        ("cwd", json::optional(environment::initial_cwd(), |cwd| json::text(&cwd))),
     ]));
 }

@@ -6,10 +6,7 @@ use behaviours_p2::{Reply, Request, serve, wait};
 serve!(handle);
 
 fn handle(request: Request, reply: Reply) {
-    let length = request
-        .query
-        .has("length")
-        .then(|| header("content-length", "100"));
+    let length = request.query.has("length").then(|| header("content-length", "100"));
     let writer = reply.start(200, length.into_iter().collect());
     let _ = writer.write(&[b'x'; 50]);
     let _ = writer.wait_until_taken();

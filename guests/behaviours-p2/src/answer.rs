@@ -38,8 +38,7 @@ impl Reply {
 
     /// Sends the head; the body is up to the caller.
     pub fn start(self, status: u16, headers: Headers) -> Writer {
-        self.try_start(status, headers)
-            .expect("the status must be one that may be sent")
+        self.try_start(status, headers).expect("the status must be one that may be sent")
     }
 
     /// As `start`; gives itself back if the host refuses the status.
@@ -48,9 +47,7 @@ impl Reply {
         if response.set_status_code(status).is_err() {
             return Err(self);
         }
-        let body = response
-            .body()
-            .expect("a body must be there the first time");
+        let body = response.body().expect("a body must be there the first time");
         ResponseOutparam::set(self.0, Ok(response));
         Ok(Writer::new(body))
     }
@@ -126,13 +123,5 @@ pub fn header(name: &str, value: &str) -> (String, Vec<u8>) {
 
 /// What a header may hold of a text: everything else becomes a question mark.
 pub fn printable(text: &str) -> String {
-    text.chars()
-        .map(|letter| {
-            if (' '..='~').contains(&letter) {
-                letter
-            } else {
-                '?'
-            }
-        })
-        .collect()
+    text.chars().map(|letter| if (' '..='~').contains(&letter) { letter } else { '?' }).collect()
 }

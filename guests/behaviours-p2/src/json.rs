@@ -31,8 +31,6 @@ pub fn list(items: impl IntoIterator<Item = String>) -> String {
 
 /// An object of values that are JSON already.
 pub fn object<N: AsRef<str>>(members: impl IntoIterator<Item = (N, String)>) -> String {
-    let members = members
-        .into_iter()
-        .map(|(name, value)| format!("{}:{value}", text(name.as_ref())));
+    let members = members.into_iter().map(|(name, value)| format!("{}:{value}", text(name.as_ref())));
     format!("{{{}}}", members.collect::<Vec<_>>().join(","))
 }

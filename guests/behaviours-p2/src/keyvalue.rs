@@ -15,11 +15,7 @@ type Outcome = Result<String, String>;
 /// `{"error": "other", "text": …}`.
 pub fn answer(query: &Query, body: Vec<u8>) -> String {
     let value = query.get("value").map_or(body, |value| value.into());
-    let outcome = if query.has("draft") {
-        older(query, &value)
-    } else {
-        newer(query, &value)
-    };
+    let outcome = if query.has("draft") { older(query, &value) } else { newer(query, &value) };
     outcome.map_or_else(|error| error, |result| json::object([("result", result)]))
 }
 
@@ -44,20 +40,15 @@ macro_rules! common {
             let key = query.text("key");
             match query.text("op") {
                 "open" => Ok(json::text("ok")),
-                "get" => bucket
-                    .get(key)
-                    .map(|value| json::optional(value, |value| json::bytes(&value))),
+                "get" => bucket.get(key).map(|value| json::optional(value, |value| json::bytes(&value))),
                 "set" => bucket.set(key, value).map(|()| json::text("ok")),
                 "delete" => bucket.delete(key).map(|()| json::text("ok")),
                 "exists" => bucket.exists(key).map(|found| found.to_string()),
-                "increment" => $version::atomics::increment(bucket, key, query.number("delta", 1))
-                    .map(|value| value.to_string()),
-                "set_many" => {
-                    $version::batch::set_many(bucket, &pairs(query)).map(|()| json::text("ok"))
+                "increment" => {
+                    $version::atomics::increment(bucket, key, query.number("delta", 1)).map(|value| value.to_string())
                 }
-                "delete_many" => {
-                    $version::batch::delete_many(bucket, &keys(query)).map(|()| json::text("ok"))
-                }
+                "set_many" => $version::batch::set_many(bucket, &pairs(query)).map(|()| json::text("ok")),
+                "delete_many" => $version::batch::delete_many(bucket, &keys(query)).map(|()| json::text("ok")),
                 _ => return Err(named("unknown op")),
             }
             .map_err($error)
@@ -74,19 +65,12 @@ fn older(query: &Query, value: &[u8]) -> Outcome {
         "list" => {
             let cursor = query.get("cursor").and_then(|cursor| cursor.parse().ok());
             let page = bucket.list_keys(cursor).map_err(older_error)?;
-            Ok(listed(
-                page.keys,
-                page.cursor.map(|cursor| cursor.to_string()),
-            ))
+            Ok(listed(page.keys, page.cursor.map(|cursor| cursor.to_string())))
         }
         "get_many" => {
             let found = draft::batch::get_many(&bucket, &keys(query)).map_err(older_error)?;
-            let pair = |(key, value): (String, Vec<u8>)| {
-                json::list([json::text(&key), json::bytes(&value)])
-            };
-            Ok(json::list(
-                found.into_iter().map(|found| json::optional(found, pair)),
-            ))
+            let pair = |(key, value): (String, Vec<u8>)| json::list([json::text(&key), json::bytes(&value)]);
+            Ok(json::list(found.into_iter().map(|found| json::optional(found, pair))))
         }
         _ => older_common(&bucket, query, value),
     }
@@ -97,18 +81,12 @@ fn newer(query: &Query, value: &[u8]) -> Outcome {
     match query.text("op") {
         "list" => {
             let page = bucket.list_keys(query.get("cursor")).map_err(newer_error)?;
-            Ok(listed(
-                page.keys,
-                page.cursor.map(|cursor| json::text(&cursor)),
-            ))
+            Ok(listed(page.keys, page.cursor.map(|cursor| json::text(&cursor))))
         }
         "get_many" => {
             let found = draft2::batch::get_many(&bucket, &keys(query)).map_err(newer_error)?;
             Ok(json::list(found.into_iter().map(|(key, value)| {
-                json::list([
-                    json::text(&key),
-                    json::optional(value, |value| json::bytes(&value)),
-                ])
+                json::list([json::text(&key), json::optional(value, |value| json::bytes(&value))])
             })))
         }
         "cas" => compare_and_swap(&bucket, query, value),
@@ -130,20 +108,14 @@ fn compare_and_swap(bucket: &draft2::store::Bucket, query: &Query, value: &[u8])
         Err(CasError::StoreError(error)) => Err(newer_error(error)),
         Err(CasError::CasFailed(newer)) => {
             let current = newer.current().map_err(newer_error)?;
-            Err(json::object([
-                ("error", json::text("cas-failed")),
-                ("current", shown(current)),
-            ]))
+            Err(json::object([("error", json::text("cas-failed")), ("current", shown(current))]))
         }
     }
 }
 
 fn listed(keys: Vec<String>, cursor: Option<String>) -> String {
     let keys = json::list(keys.iter().map(|key| json::text(key)));
-    json::object([
-        ("keys", keys),
-        ("cursor", json::optional(cursor, |cursor| cursor)),
-    ])
+    json::object([("keys", keys), ("cursor", json::optional(cursor, |cursor| cursor))])
 }
 
 fn keys(query: &Query) -> Vec<String> {
@@ -153,7 +125,5 @@ fn keys(query: &Query) -> Vec<String> {
 /// `pair=key:value`, as often as wanted.
 fn pairs(query: &Query) -> Vec<(String, Vec<u8>)> {
     let pairs = query.all("pair").filter_map(|pair| pair.split_once(':'));
-    pairs
-        .map(|(key, value)| (key.to_owned(), value.into()))
-        .collect()
+    pairs.map(|(key, value)| (key.to_owned(), value.into())).collect()
 }

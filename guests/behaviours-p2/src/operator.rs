@@ -11,10 +11,7 @@ use crate::query::Query;
 pub fn configuration(query: &Query) -> String {
     let key = query.text("key");
     let (all, one) = if query.has("draft") {
-        (
-            draft::get_all().map_err(|error| format!("{error:?}")),
-            draft::get(key).map_err(|error| format!("{error:?}")),
-        )
+        (draft::get_all().map_err(|error| format!("{error:?}")), draft::get(key).map_err(|error| format!("{error:?}")))
     } else {
         (
             config::get_all().map_err(|error| format!("{error:?}")),
@@ -22,41 +19,22 @@ pub fn configuration(query: &Query) -> String {
         )
     };
     let error = |text: String| json::object([("error", json::text(&text))]);
-    let all = all.map(|pairs| {
-        json::object(
-            pairs
-                .into_iter()
-                .map(|(name, value)| (name, json::text(&value))),
-        )
-    });
+    let all = all.map(|pairs| json::object(pairs.into_iter().map(|(name, value)| (name, json::text(&value)))));
     let one = one.map(|value| json::optional(value, |value| json::text(&value)));
-    json::object([
-        ("all", all.unwrap_or_else(error)),
-        ("get", one.unwrap_or_else(error)),
-    ])
+    json::object([("all", all.unwrap_or_else(error)), ("get", one.unwrap_or_else(error))])
 }
 
 pub fn context() -> String {
     json::object([
         ("request_id", json::text(&context::request_id())),
-        (
-            "caller",
-            json::optional(context::caller(), |caller| json::text(&caller)),
-        ),
+        ("caller", json::optional(context::caller(), |caller| json::text(&caller))),
         ("time_remaining", context::time_remaining().to_string()),
     ])
 }
 
 /// One line at each level.
 pub fn log_all_levels(message: &str) {
-    for level in [
-        Level::Trace,
-        Level::Debug,
-        Level::Info,
-        Level::Warn,
-        Level::Error,
-        Level::Critical,
-    ] {
+    for level in [Level::Trace, Level::Debug, Level::Info, Level::Warn, Level::Error, Level::Critical] {
         log(level, "test", message);
     }
 }

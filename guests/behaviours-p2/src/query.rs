@@ -19,10 +19,7 @@ impl Query {
     }
 
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0
-            .iter()
-            .find(|(own, _)| own == name)
-            .map(|(_, value)| value.as_str())
+        self.0.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
     }
 
     /// The value of `name`, empty if there is none.
@@ -31,10 +28,7 @@ impl Query {
     }
 
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        self.0
-            .iter()
-            .filter(move |(own, _)| own == name)
-            .map(|(_, value)| value.as_str())
+        self.0.iter().filter(move |(own, _)| own == name).map(|(_, value)| value.as_str())
     }
 
     pub fn has(&self, name: &str) -> bool {
@@ -43,9 +37,7 @@ impl Query {
 
     /// The value of `name` as a number, `default` if it is missing or not one.
     pub fn number<N: std::str::FromStr>(&self, name: &str, default: N) -> N {
-        self.get(name)
-            .and_then(|value| value.parse().ok())
-            .unwrap_or(default)
+        self.get(name).and_then(|value| value.parse().ok()).unwrap_or(default)
     }
 }
 
@@ -63,8 +55,6 @@ fn decoded(text: &str) -> String {
 }
 
 fn hex(digit: Option<u8>) -> u8 {
-    let value = digit
-        .and_then(|digit| char::from(digit).to_digit(16))
-        .unwrap_or(0);
+    let value = digit.and_then(|digit| char::from(digit).to_digit(16)).unwrap_or(0);
     u8::try_from(value).unwrap_or(0)
 }

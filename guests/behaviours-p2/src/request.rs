@@ -27,11 +27,7 @@ impl Request {
     }
 
     pub fn body(&self) -> Body {
-        Body::new(
-            self.inner
-                .consume()
-                .expect("a body must be there the first time"),
-        )
+        Body::new(self.inner.consume().expect("a body must be there the first time"))
     }
 }
 
@@ -44,13 +40,8 @@ pub struct Body {
 
 impl Body {
     pub fn new(whole: IncomingBody) -> Self {
-        let stream = whole
-            .stream()
-            .expect("a stream must be there the first time");
-        Self {
-            stream,
-            _whole: whole,
-        }
+        let stream = whole.stream().expect("a stream must be there the first time");
+        Self { stream, _whole: whole }
     }
 
     /// The next bytes, none at the end, an error if the sender failed.
@@ -117,8 +108,6 @@ pub fn scheme_named(name: &str) -> Option<Scheme> {
     match name {
         "http" => Some(Scheme::Http),
         "https" => Some(Scheme::Https),
-        other => other
-            .strip_prefix("other:")
-            .map(|name| Scheme::Other(name.to_owned())),
+        other => other.strip_prefix("other:").map(|name| Scheme::Other(name.to_owned())),
     }
 }

@@ -17,9 +17,7 @@ const STACK: usize = 32 * 1024;
 /// Grows memory by up to `mib`, searches all of it, marks it, and says what was found.
 pub fn scan(marker: &str, mib: usize) -> String {
     let old = memory_size(0) * PAGE;
-    let grown = (0..mib)
-        .take_while(|_| memory_grow(0, 16) != usize::MAX)
-        .count();
+    let grown = (0..mib).take_while(|_| memory_grow(0, 16) != usize::MAX).count();
     let size = memory_size(0) * PAGE;
     let hits = count(marker.as_bytes(), size);
     if grown > 0 {
@@ -36,21 +34,14 @@ pub fn scan(marker: &str, mib: usize) -> String {
 /// Reads a word at a time, because most words are zero and the mark begins in none of those.
 fn count(marker: &[u8], size: usize) -> usize {
     let words = (WORD..size.saturating_sub(marker.len())).step_by(WORD);
-    let marked = words
-        .filter(|at| read::<u64>(*at) != 0)
-        .flat_map(|at| at..at + WORD);
-    marked
-        .filter(|start| is_marked(marker, *start, size))
-        .count()
+    let marked = words.filter(|at| read::<u64>(*at) != 0).flat_map(|at| at..at + WORD);
+    marked.filter(|start| is_marked(marker, *start, size)).count()
 }
 
 fn is_marked(marker: &[u8], start: usize, size: usize) -> bool {
     !marker.is_empty()
         && start + marker.len() <= size
-        && marker
-            .iter()
-            .zip(start..)
-            .all(|(own, at)| read::<u8>(at) == own ^ DISGUISE)
+        && marker.iter().zip(start..).all(|(own, at)| read::<u8>(at) == own ^ DISGUISE)
 }
 
 /// Reads what is at an address below the size of linear memory, aligned for `T`.

@@ -35,10 +35,7 @@ async fn repeated(query: &Query, ok: &mut u32) -> Called {
     let mut last: Called = Err("no call".to_owned());
     for _ in 0..query.number("times", 1) {
         if let Ok(previous) = last {
-            Body::of(previous)
-                .read_all()
-                .await
-                .map_err(|error| format!("{error:?}"))?;
+            Body::of(previous).read_all().await.map_err(|error| format!("{error:?}"))?;
         }
         last = call(described(query)).await;
         *ok += u32::from(last.is_ok());
@@ -52,18 +49,10 @@ fn described(query: &Query) -> Result<types::Request, String> {
     let own = Fields::from_list(&own).map_err(|error| format!("refused header {error:?}"))?;
     let (mut writer, contents, end) = Writer::new();
     let (request, _sent) = types::Request::new(own, Some(contents), end, None);
-    request
-        .set_method(&method_named(query.text("method")))
-        .map_err(|()| "refused method")?;
-    request
-        .set_scheme(scheme_named(query.text("scheme")).as_ref())
-        .map_err(|()| "refused scheme")?;
-    request
-        .set_authority(query.get("authority"))
-        .map_err(|()| "refused authority")?;
-    request
-        .set_path_with_query(query.get("path"))
-        .map_err(|()| "refused path")?;
+    request.set_method(&method_named(query.text("method"))).map_err(|()| "refused method")?;
+    request.set_scheme(scheme_named(query.text("scheme")).as_ref()).map_err(|()| "refused scheme")?;
+    request.set_authority(query.get("authority")).map_err(|()| "refused authority")?;
+    request.set_path_with_query(query.get("path")).map_err(|()| "refused path")?;
     let body = query.text("body").as_bytes().to_vec();
     spawn_local(async move {
         let _ = writer.write(body).await;
@@ -75,15 +64,11 @@ fn described(query: &Query) -> Result<types::Request, String> {
 fn next_link(path: &str, chain: &str) -> Result<types::Request, String> {
     let (path, _) = path.split_once('?').unwrap_or((path, ""));
     let (next, rest) = chain.split_once(',').unwrap_or((chain, ""));
-    described(&Query::of(&format!(
-        "?scheme=http&authority={next}.internal&path={path}%3Fchain%3D{rest}"
-    )))
+    described(&Query::of(&format!("?scheme=http&authority={next}.internal&path={path}%3Fchain%3D{rest}")))
 }
 
 async fn call(request: Result<types::Request, String>) -> Called {
-    client::send(request?)
-        .await
-        .map_err(|error| format!("{error:?}"))
+    client::send(request?).await.map_err(|error| format!("{error:?}"))
 }
 
 fn passed_on(theirs: Response, calls_ok: (String, Vec<u8>)) -> Response {

@@ -8,8 +8,6 @@ serve!(handle);
 async fn handle(_request: Request) -> Answer {
     let fields = Fields::new();
     let value = vec![b'x'; 1024];
-    let accepted = (0..)
-        .take_while(|n| fields.append(&format!("x-bomb-{n}"), &value).is_ok())
-        .count();
+    let accepted = (0..).take_while(|n| fields.append(&format!("x-bomb-{n}"), &value).is_ok()).count();
     answer::text(&accepted.to_string())
 }

@@ -5,9 +5,6 @@ use behaviours_p3::{Answer, Request, answer, residue, serve};
 serve!(handle);
 
 async fn handle(request: Request) -> Answer {
-    let found = residue::scan(
-        request.query.text("marker"),
-        request.query.number("mib", 32),
-    );
+    let found = residue::scan(request.query.text("marker"), request.query.number("mib", 32));
     answer::json(&found)
 }

@@ -16,23 +16,10 @@ async fn handle(_request: Request) -> Answer {
         Err(_) => json::text("failed"),
     };
     answer::json(&json::object([
-        (
-            "environment",
-            json::object(variables.map(|(name, value)| (name, json::text(&value)))),
-        ),
-        (
-            "arguments",
-            json::list(
-                environment::get_arguments()
-                    .iter()
-                    .map(|one| json::text(one)),
-            ),
-        ),
+        ("environment", json::object(variables.map(|(name, value)| (name, json::text(&value))))),
+        ("arguments", json::list(environment::get_arguments().iter().map(|one| json::text(one)))),
         ("preopens", preopens::get_directories().len().to_string()),
         ("stdin", input),
-        (
-            "cwd",
-            json::optional(environment::get_initial_cwd(), |cwd| json::text(&cwd)),
-        ),
+        ("cwd", json::optional(environment::get_initial_cwd(), |cwd| json::text(&cwd))),
     ]))
 }

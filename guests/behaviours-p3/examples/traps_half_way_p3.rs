@@ -7,10 +7,7 @@ use behaviours_p3::{Answer, Request, serve, wait};
 serve!(handle);
 
 async fn handle(request: Request) -> Answer {
-    let length = request
-        .query
-        .has("length")
-        .then(|| header("content-length", "100"));
+    let length = request.query.has("length").then(|| header("content-length", "100"));
     let (response, mut writer) = start(200, length.into_iter().collect());
     spawn_local(async move {
         let _ = writer.write(vec![b'x'; 50]).await;

@@ -37,9 +37,7 @@ pub fn head(status: u16, headers: Headers) -> Response {
     let (no_trailers, end) = wit_future::new(|| Ok(None));
     let (response, _sent) = Response::new(fields(headers), None, end);
     drop(no_trailers);
-    response
-        .set_status_code(status)
-        .expect("the status must be one that may be sent");
+    response.set_status_code(status).expect("the status must be one that may be sent");
     response
 }
 
@@ -47,9 +45,7 @@ pub fn head(status: u16, headers: Headers) -> Response {
 pub fn start(status: u16, headers: Headers) -> (Response, Writer) {
     let (writer, contents, end) = Writer::new();
     let (response, _sent) = Response::new(fields(headers), Some(contents), end);
-    response
-        .set_status_code(status)
-        .expect("the status must be one that may be sent");
+    response.set_status_code(status).expect("the status must be one that may be sent");
     (response, writer)
 }
 
@@ -78,11 +74,7 @@ impl Writer {
         if bytes.is_empty() {
             return Ok(());
         }
-        if self.stream.write_all(bytes).await.is_empty() {
-            Ok(())
-        } else {
-            Err(Gone)
-        }
+        if self.stream.write_all(bytes).await.is_empty() { Ok(()) } else { Err(Gone) }
     }
 
     /// Ends the body. Dropping the writer instead breaks it off.
@@ -105,13 +97,5 @@ pub fn header(name: &str, value: &str) -> (String, Vec<u8>) {
 
 /// What a header may hold of a text: everything else becomes a question mark.
 pub fn printable(text: &str) -> String {
-    text.chars()
-        .map(|letter| {
-            if (' '..='~').contains(&letter) {
-                letter
-            } else {
-                '?'
-            }
-        })
-        .collect()
+    text.chars().map(|letter| if (' '..='~').contains(&letter) { letter } else { '?' }).collect()
 }

@@ -30,11 +30,7 @@ impl Request {
     pub fn body(self) -> Body {
         let (done, result) = wit_future::new(|| Ok(()));
         let (stream, trailers) = types::Request::consume_body(self.inner, result);
-        Body {
-            stream,
-            trailers,
-            _done: done,
-        }
+        Body { stream, trailers, _done: done }
     }
 }
 
@@ -50,11 +46,7 @@ impl Body {
     pub fn of(response: Response) -> Self {
         let (done, result) = wit_future::new(|| Ok(()));
         let (stream, trailers) = Response::consume_body(response, result);
-        Self {
-            stream,
-            trailers,
-            _done: done,
-        }
+        Self { stream, trailers, _done: done }
     }
 
     /// The next bytes, none at the end. Whether the end is a good one tells `end`.
@@ -126,8 +118,6 @@ pub fn scheme_named(name: &str) -> Option<Scheme> {
     match name {
         "http" => Some(Scheme::Http),
         "https" => Some(Scheme::Https),
-        other => other
-            .strip_prefix("other:")
-            .map(|name| Scheme::Other(name.to_owned())),
+        other => other.strip_prefix("other:").map(|name| Scheme::Other(name.to_owned())),
     }
 }

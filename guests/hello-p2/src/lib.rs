@@ -1,8 +1,6 @@
 //! The smallest service of WASI 0.2: answers every request with a greeting.
 
-use wasip2::http::types::{
-    Fields, IncomingRequest, OutgoingBody, OutgoingResponse, ResponseOutparam,
-};
+use wasip2::http::types::{Fields, IncomingRequest, OutgoingBody, OutgoingResponse, ResponseOutparam};
 
 struct Hello;
 
@@ -11,9 +9,7 @@ wasip2::http::proxy::export!(Hello);
 impl wasip2::exports::http::incoming_handler::Guest for Hello {
     fn handle(_request: IncomingRequest, response_out: ResponseOutparam) {
         let headers = Fields::new();
-        headers
-            .set("content-type", &[b"text/plain".to_vec()])
-            .expect("a valid header must be accepted");
+        headers.set("content-type", &[b"text/plain".to_vec()]).expect("a valid header must be accepted");
         let response = OutgoingResponse::new(headers);
         let body = response.body().expect("the first call must give the body");
         ResponseOutparam::set(response_out, Ok(response));

@@ -10,9 +10,7 @@ wasip3::http::service::export!(Hello);
 impl wasip3::exports::http::handler::Guest for Hello {
     async fn handle(_request: Request) -> Result<Response, ErrorCode> {
         let headers = Fields::new();
-        headers
-            .set("content-type", &[b"text/plain".to_vec()])
-            .expect("a valid header must be accepted");
+        headers.set("content-type", &[b"text/plain".to_vec()]).expect("a valid header must be accepted");
         let (mut body, contents) = wit_stream::new();
         let (no_trailers, trailers) = wit_future::new(|| Ok(None));
         let (response, _sent) = Response::new(headers, Some(contents), trailers);

@@ -109,7 +109,7 @@ fn check_head(status: StatusCode, headers: &HeaderMap) -> Result<(), String> {
         return Err(format!("the status {} may not be sent", status.as_u16()));
     }
     let fields = headers.len();
-    if fields > fixed::RESPONSE_HEADER_FIELDS as usize {
+    if fields > fixed::RESPONSE_HEADER_FIELDS {
         return Err(format!("{fields} header fields are over the limit of {}", fixed::RESPONSE_HEADER_FIELDS));
     }
     // As on the wire: name, colon, space, value, line end.

@@ -1,7 +1,7 @@
 //! Compiles components and runs requests in them: the only package that names wasmtime.
 //!
 //! Read in this order: [`Sandbox`] (what all services share), [`CompiledService`]
-//! (a component that is ready), [`invoke`] (one request), [`ResponseBody`] (its
+//! (a component that is ready), [`invoke()`] (one request), [`ResponseBody`] (its
 //! answer). What a guest can touch is listed in `capability.rs`.
 //!
 //! **Invariants.** A guest is identified by its store, never by what it says. A

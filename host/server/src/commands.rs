@@ -52,6 +52,7 @@ impl From<&StartError> for Exit {
     fn from(error: &StartError) -> Self {
         match error {
             StartError::AddressTaken { .. } | StartError::Storage(StorageError::InUse { .. }) => Self::Taken,
+            StartError::Bug => Self::Bug,
             StartError::Listen { .. }
             | StartError::Deploy(DeployError::Rejected(_) | DeployError::RouteConflict { .. }) => Self::Configuration,
             StartError::Storage(_)
@@ -80,6 +81,10 @@ fn color() -> bool {
 /// Does what the command line asks for.
 #[must_use]
 pub fn run(cli: Cli) -> Exit {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that reads the environment; the rest gets it as an argument"
+    )]
     let environment = |name: &str| std::env::var(name).ok();
     let wanted = match cli.color {
         ColorChoice::Always => true,

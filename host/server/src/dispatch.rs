@@ -1,7 +1,7 @@
 //! The one path of every request and every call: service, permits, budget, instance, record.
 //!
 //! [`Dispatcher::request`] is for what comes from a listener; `dispatch/call.rs`
-//! is for what a guest asks of another service. Both end in [`Dispatcher::run`].
+//! is for what a guest asks of another service. Both end in `Dispatcher::run`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -98,9 +98,9 @@ impl Dispatcher {
                 match Self::run(run).await {
                     Ok(response) => response.map(AnswerBody::Guest),
                     Err(failure) => {
-                        let failure = GuestFailure { failure: tree.root_failure(failure.failure), ..failure };
-                        let refused = Refused::new(failure.failure, "").by(&service);
-                        record.failed(failure);
+                        let failure = tree.root_failure(failure.failure);
+                        record.named_by_root(failure);
+                        let refused = Refused::new(failure, "").by(&service);
                         self.refused(refused, &record)
                     }
                 }

@@ -76,6 +76,9 @@ pub enum StartError {
     /// The system.
     #[error("cannot start a thread; raise the limit of threads")]
     Thread(#[source] io::Error),
+    /// The host itself panicked; the log says where.
+    #[error("the host panicked while it deployed; this is a bug worth reporting with the log")]
+    Bug,
 }
 
 /// A running host.
@@ -280,7 +283,7 @@ async fn deploy_in_thread(
     platform.spawn.thread("hostel-deploy", Box::new(work)).map_err(StartError::Thread)?;
     match outcome.await {
         Ok(deployed) => Ok(deployed?),
-        Err(_panicked) => Err(StartError::Thread(io::Error::other("the thread that deploys panicked"))),
+        Err(_panicked) => Err(StartError::Bug),
     }
 }
 

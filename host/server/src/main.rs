@@ -8,7 +8,8 @@ use hostel::commands::{Exit, run};
 
 fn main() -> ExitCode {
     match Cli::try_parse() {
-        Ok(cli) => run(cli).into(),
+        // A panic that reaches this far is told by the hook; here it gets its status.
+        Ok(cli) => std::panic::catch_unwind(|| run(cli)).unwrap_or(Exit::Bug).into(),
         Err(error) => {
             // Help and version are asked for and go to standard output.
             let asked_for = error.exit_code() == 0;

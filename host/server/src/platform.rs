@@ -1,5 +1,7 @@
 //! The real platform: the machine's clocks, its randomness, tokio's tasks. The only file that touches them.
 
+#![expect(clippy::disallowed_methods, reason = "here the ports of `hostel_model::platform` meet the machine")]
+
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 

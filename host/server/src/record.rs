@@ -169,6 +169,15 @@ impl RequestRecord {
         }
     }
 
+    /// What its guest's failure is called in view of the whole call tree; the
+    /// guest's own is kept as the cause.
+    pub fn named_by_root(&self, failure: Failure) {
+        if let Some(found) = self.found().failure.as_mut().filter(|found| found.failure != failure) {
+            found.cause = Some(found.failure);
+            found.failure = failure;
+        }
+    }
+
     /// Its guest has ended.
     pub fn reported(&self, report: Report) {
         let mut found = self.found();

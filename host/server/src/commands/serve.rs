@@ -6,6 +6,7 @@ use std::time::Duration;
 use hostel_model::config::Problem;
 use hostel_model::name::ServiceName;
 use hostel_model::plan::ServicePlan;
+use hostel_model::platform::Platform;
 use hostel_sandbox::CompileError;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -43,24 +44,33 @@ pub(super) fn up(path: &Path, environment: Environment<'_>) -> Exit {
         deploy,
         access_log: Box::new(std::io::stdout()),
     };
-    let exit = data_plane.block_on(async {
-        let signals = match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
-            (Ok(terminate), Ok(interrupt)) => Signals { terminate, interrupt },
-            (Err(error), _) | (_, Err(error)) => return failed(&StartError::Thread(error)),
-        };
-        let progress = Box::new(|name: &ServiceName| tracing::info!(service = %name, "compiling"));
-        match Host::start(settings, &loaded.state(), platform, progress).await {
-            Ok(host) => serve_until_told(host, signals, &log).await,
-            Err(error) => {
-                log.flush(LOG_PATIENCE);
-                not_started(&loaded, &error)
-            }
-        }
-    });
+    let exit = data_plane.block_on(run(settings, &loaded, platform, &log));
     log.flush(LOG_PATIENCE);
     // Guests that would not end are left behind.
     data_plane.shutdown_background();
     exit
+}
+
+#[expect(clippy::disallowed_methods, reason = "before anything is served there is nothing to finish")]
+async fn run(settings: HostSettings, loaded: &Loaded, platform: Platform, log: &LineWriter) -> Exit {
+    let mut signals = match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
+        (Ok(terminate), Ok(interrupt)) => Signals { terminate, interrupt },
+        (Err(error), _) | (_, Err(error)) => return failed(&StartError::Thread(error)),
+    };
+    let progress = Box::new(|name: &ServiceName| tracing::info!(service = %name, "compiling"));
+    let state = loaded.state();
+    let started = tokio::select! {
+        started = Host::start(settings, &state, platform, progress) => started,
+        // Nothing is served yet, so there is nothing to finish.
+        number = signals.next() => std::process::exit(128 + number),
+    };
+    match started {
+        Ok(host) => serve_until_told(host, signals, log).await,
+        Err(error) => {
+            log.flush(LOG_PATIENCE);
+            not_started(loaded, &error)
+        }
+    }
 }
 
 struct Signals {
@@ -78,6 +88,7 @@ impl Signals {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "a second signal means at once, whatever is still at work")]
 async fn serve_until_told(host: Host, mut signals: Signals, log: &LineWriter) -> Exit {
     // What was logged so far comes before the table.
     log.flush(LOG_PATIENCE);

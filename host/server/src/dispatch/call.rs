@@ -51,7 +51,7 @@ impl ServiceCalls for RootCalls {
                 record.failed(GuestFailure::new(failure, "the call was refused"));
                 return ready(refused);
             }
-            Err(Refused::Answer(response)) => return Box::pin(std::future::ready(Ok(response))),
+            Err(Refused::Answer(response)) => return Box::pin(std::future::ready(Ok(*response))),
         };
         let (answer, answered) = oneshot::channel();
         self.dispatcher.platform.spawn.task(Box::pin(perform(prepared, record, bodies, answer)));
@@ -64,7 +64,7 @@ enum Refused {
     /// An error code for the caller.
     Call(CallRefused, Failure),
     /// A response as if the callee had run.
-    Answer(Response<IncomingBody>),
+    Answer(Box<Response<IncomingBody>>),
 }
 
 impl RootCalls {
@@ -112,7 +112,7 @@ impl RootCalls {
         let limits = callee.compiled.limits();
         if declared_length(call.request.headers()).is_some_and(|length| length > limits.request_body.0) {
             let failure = GuestFailure::new(Failure::ContentTooLarge, "the call's body is over `limits.request_body`");
-            return Err(Refused::Answer(failed(failure, &callee, record)));
+            return Err(Refused::Answer(Box::new(failed(failure, &callee, record))));
         }
         // Never wait: see `admission.rs`.
         let of_service = callee.permits.for_call();

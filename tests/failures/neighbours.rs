@@ -1,0 +1,54 @@
+//! A service is unharmed by what another one does.
+
+use std::time::Duration;
+
+use super::both;
+use crate::harness::{Connection, eventually, guest};
+
+/// More than there are processors, by far.
+const HOSTILE: usize = 10;
+
+#[test]
+fn others_are_answered_while_guests_spin_allocate_and_trap() {
+    let table = [
+        (guest::LOOPS_FOREVER_P2, guest::LOOPS_FOREVER_P3),
+        (guest::ALLOCATES_WITHOUT_END_P2, guest::ALLOCATES_WITHOUT_END_P3),
+        (guest::TRAPS_P2, guest::TRAPS_P3),
+        (guest::NEVER_ANSWERS_P2, guest::NEVER_ANSWERS_P3),
+    ];
+    for (p2, p3) in table {
+        let host = both(p2, p3, |limits| {
+            limits.deadline = Duration::from_secs(2);
+            limits.queue_wait = Duration::from_secs(20);
+        });
+        let hostile: Vec<Connection> =
+            (0..HOSTILE).map(|n| host.request("GET", ["/p2", "/p3"][n % 2]).begin()).collect();
+        for _ in 0..20 {
+            assert_eq!(host.get("/hello").text(), "Hello, World!\n", "{p2}");
+        }
+        for mut connection in hostile {
+            assert!(matches!(connection.read_answer("GET").status, 502..=504), "{p2}");
+        }
+        assert_eq!(host.get("/hello").status, 200, "{p2}");
+        eventually("nothing is left of them", || host.is_idle());
+    }
+}
+
+#[test]
+fn a_flood_of_failures_leaves_nothing_behind() {
+    let host = both(guest::TRAPS_HALF_WAY_P2, guest::TRAPS_HALF_WAY_P3, |_| {});
+    std::thread::scope(|scope| {
+        for service in ["p2", "p3", "p2", "p3"] {
+            let host = &host;
+            scope.spawn(move || {
+                for _ in 0..15 {
+                    assert!(!host.get(&format!("/{service}")).complete, "{service}");
+                }
+            });
+        }
+    });
+    eventually("every failure is counted", || {
+        host.failures("p2", "truncated") + host.failures("p3", "truncated") == 60
+    });
+    assert_eq!(host.metric("hostel_requests_total{service=\"p2\"}"), Some(30.0));
+}

@@ -1,0 +1,25 @@
+//! A real host for each test, told what to serve in the order of a scenario.
+//!
+//! ```text
+//! let host = Harness::new().service("echo", guest::ECHO_P2).route("/echo/*").start();
+//! assert_eq!(host.get("/echo/1").status, 200);
+//! ```
+
+mod client;
+mod log;
+mod process;
+mod running;
+mod scenario;
+mod wait;
+
+pub use client::{Answer, Connection, Request};
+pub use log::Captured;
+pub use process::Process;
+pub use running::Running;
+pub use scenario::Harness;
+pub use wait::eventually;
+
+/// Paths of the components that `build.rs` built.
+pub mod guest {
+    include!(concat!(env!("OUT_DIR"), "/guests.rs"));
+}

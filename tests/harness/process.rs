@@ -1,0 +1,149 @@
+//! The command as a process: started in a folder, stopped by signals, its output kept.
+
+use std::io::Read;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread::JoinHandle;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::{Answer, Captured, Connection, Request, eventually};
+
+/// The command, built together with the tests.
+const COMMAND: &str = env!("CARGO_BIN_EXE_hostel-under-test");
+
+/// A process of the command. It is killed when the test ends.
+pub struct Process {
+    child: Child,
+    readers: Vec<JoinHandle<()>>,
+    /// Its standard output: the access log.
+    pub stdout: Captured,
+    /// Its standard error: everything else.
+    pub stderr: Captured,
+}
+
+impl Process {
+    /// `hostel` with these arguments.
+    pub fn run<A: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = A>) -> Self {
+        Self::spawn(Command::new(COMMAND).args(arguments))
+    }
+
+    /// `hostel up` on `folder`; returns once it serves.
+    #[track_caller]
+    pub fn up(folder: &Path) -> Self {
+        Self::up_with(folder, &[])
+    }
+
+    /// The same with variables of the environment.
+    #[track_caller]
+    pub fn up_with(folder: &Path, environment: &[(&str, &str)]) -> Self {
+        let mut command = Command::new(COMMAND);
+        command.arg("up").arg(folder).envs(environment.iter().copied());
+        let mut process = Self::spawn(&mut command);
+        eventually("the table of what is served", || {
+            if let Some(status) = process.child.try_wait().unwrap() {
+                panic!("it ended with {status}: {}", process.stderr.text());
+            }
+            !process.addresses().is_empty()
+        });
+        process
+    }
+
+    fn spawn(command: &mut Command) -> Self {
+        let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap_or_else(|error| panic!("{COMMAND}: {error}"));
+        let (stdout, stderr) = (Captured::default(), Captured::default());
+        let readers = vec![
+            keep(child.stdout.take().unwrap(), stdout.clone()),
+            keep(child.stderr.take().unwrap(), stderr.clone()),
+        ];
+        Self { child, readers, stdout, stderr }
+    }
+
+    /// Where it listens, in the order of its table; empty until it serves.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        let text = self.stderr.text();
+        // The last line may be half there.
+        let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+        let mut found = Vec::new();
+        for line in whole.lines().skip_while(|line| !line.trim_start().starts_with("LISTENER")) {
+            let word = line.split_whitespace().next().unwrap_or_default();
+            let address = word.strip_prefix("http://").and_then(|address| address.parse().ok());
+            found.extend(address.filter(|address| !found.contains(address)));
+        }
+        found
+    }
+
+    /// Where its first listener is.
+    pub fn address(&self) -> SocketAddr {
+        self.addresses()[0]
+    }
+
+    /// A request to the first listener.
+    pub fn request(&self, method: &str, path: &str) -> Request {
+        Request::new(self.address(), method, path)
+    }
+
+    /// The answer to `GET` of `path`.
+    #[track_caller]
+    pub fn get(&self, path: &str) -> Answer {
+        self.request("GET", path).send()
+    }
+
+    /// A raw connection to the first listener.
+    pub fn connect(&self) -> Connection {
+        Connection::to(self.address())
+    }
+
+    /// The number of the process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Whether it has ended.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
+    /// Waits for its end and for the rest of its output.
+    #[track_caller]
+    pub fn wait(&mut self) -> ExitStatus {
+        let mut ended = None;
+        eventually("the process ends", || {
+            ended = self.child.try_wait().unwrap();
+            ended.is_some()
+        });
+        for reader in self.readers.drain(..) {
+            reader.join().unwrap();
+        }
+        ended.unwrap()
+    }
+
+    /// Stops it cleanly.
+    #[track_caller]
+    pub fn stop(&mut self) -> ExitStatus {
+        self.signal(Signal::TERM);
+        self.wait()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Fails only if it has ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn keep(mut output: impl Read + Send + 'static, mut kept: Captured) -> JoinHandle<()> {
+    std::thread::spawn(move || {
+        // An error is the end of the process.
+        let _ = std::io::copy(&mut output, &mut kept);
+    })
+}

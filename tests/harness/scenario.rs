@@ -1,0 +1,165 @@
+//! What a host is to serve, told call by call.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+
+use hostel::deploy::{DeployRequest, ServiceRequest};
+use hostel_model::grant::{Grants, Secret};
+use hostel_model::limits::{HostLimits, Limits, ListenerLimits};
+use hostel_model::name::{BucketName, ServiceName};
+use hostel_model::plan::{Isolation, ListenerPlan};
+use hostel_model::route::RoutePattern;
+use hostel_model::units::ByteSize;
+
+use super::Running;
+
+/// Enough for every test at once, and small enough to be reserved quickly.
+const INSTANCES: u32 = 16;
+
+/// A host in the making. What is said of a service is said of the last one named.
+pub struct Harness {
+    pub(super) limits: HostLimits,
+    pub(super) listeners: Vec<ListenerPlan>,
+    pub(super) services: Vec<ServiceRequest>,
+    pub(super) state: Option<PathBuf>,
+}
+
+impl Harness {
+    /// A host with one listener and no services.
+    pub fn new() -> Self {
+        let limits = HostLimits {
+            instances: INSTANCES,
+            memory_budget: Some(ByteSize::GIB),
+            drain: std::time::Duration::from_secs(5),
+            ..HostLimits::default()
+        };
+        Self { limits, listeners: vec![Self::anywhere()], services: Vec::new(), state: None }
+    }
+
+    /// Adds a service whose component is the file at `path`.
+    #[must_use]
+    pub fn service(mut self, name: &str, path: &str) -> Self {
+        let bytes = std::fs::read(path).unwrap_or_else(|error| panic!("{path}: {error}"));
+        self.services.push(ServiceRequest {
+            name: ServiceName::parse(name).unwrap(),
+            bytes,
+            routes: Vec::new(),
+            grants: Grants::default(),
+            limits: Limits::default(),
+            isolation: Isolation::Request,
+        });
+        self
+    }
+
+    /// Adds a service that answers at and below the path of its own name.
+    #[must_use]
+    pub fn serves(self, name: &str, path: &str) -> Self {
+        self.service(name, path).route(&format!("/{name}/*"))
+    }
+
+    /// A route as in `GET /user/{id}`.
+    #[must_use]
+    pub fn route(mut self, route: &str) -> Self {
+        self.last().routes.push(RoutePattern::parse(route).unwrap());
+        self
+    }
+
+    /// Changes its limits.
+    #[must_use]
+    pub fn limits(mut self, change: impl FnOnce(&mut Limits)) -> Self {
+        change(&mut self.last().limits);
+        self
+    }
+
+    /// Buckets it may open.
+    #[must_use]
+    pub fn keyvalue(mut self, bucket: &str) -> Self {
+        self.last().grants.keyvalue.insert(BucketName::from_identifier(bucket).unwrap());
+        self
+    }
+
+    /// Services it may call.
+    #[must_use]
+    pub fn calls(mut self, names: &[&str]) -> Self {
+        let names: BTreeSet<_> = names.iter().map(|name| ServiceName::parse(name).unwrap()).collect();
+        self.last().grants.calls.extend(names);
+        self
+    }
+
+    /// A value it reads.
+    #[must_use]
+    pub fn variable(mut self, key: &str, value: &str) -> Self {
+        self.last().grants.variables.extend(BTreeMap::from([(key.to_owned(), value.to_owned())]));
+        self
+    }
+
+    /// A value it reads and nobody else may see.
+    #[must_use]
+    pub fn secret(mut self, key: &str, value: &str) -> Self {
+        self.last().grants.secrets.insert(key.to_owned(), Secret::new(value.to_owned()));
+        self
+    }
+
+    /// Its instances serve so many requests each.
+    #[must_use]
+    pub fn reuse(mut self, uses: u32) -> Self {
+        self.last().isolation = Isolation::Reuse(NonZeroU32::new(uses).unwrap());
+        self
+    }
+
+    /// Instances of the whole host at once.
+    #[must_use]
+    pub fn instances(self, instances: u32) -> Self {
+        self.host(|limits| limits.instances = instances)
+    }
+
+    /// Changes the limits of the process.
+    #[must_use]
+    pub fn host(mut self, change: impl FnOnce(&mut HostLimits)) -> Self {
+        change(&mut self.limits);
+        self
+    }
+
+    /// Changes the limits of every listener.
+    #[must_use]
+    pub fn listener(mut self, change: impl Fn(&mut ListenerLimits)) -> Self {
+        self.listeners.iter_mut().for_each(|listener| change(&mut listener.limits));
+        self
+    }
+
+    /// One more listener, for these services alone.
+    #[must_use]
+    pub fn listener_for(mut self, names: &[&str]) -> Self {
+        let services = names.iter().map(|name| ServiceName::parse(name).unwrap()).collect();
+        self.listeners.push(ListenerPlan { services: Some(services), ..Self::anywhere() });
+        self
+    }
+
+    /// Keeps its state in `folder`, which outlives it.
+    #[must_use]
+    pub fn state(mut self, folder: &Path) -> Self {
+        self.state = Some(folder.to_path_buf());
+        self
+    }
+
+    /// What is to be deployed.
+    pub fn request(&self) -> DeployRequest {
+        let listeners = self.listeners.iter().map(|listener| listener.services.clone()).collect();
+        DeployRequest { services: self.services.clone(), listeners }
+    }
+
+    /// Starts it.
+    #[track_caller]
+    pub fn start(self) -> Running {
+        Running::start(self)
+    }
+
+    fn anywhere() -> ListenerPlan {
+        ListenerPlan::all("127.0.0.1:0".parse().unwrap())
+    }
+
+    fn last(&mut self) -> &mut ServiceRequest {
+        self.services.last_mut().expect("a service must be named first")
+    }
+}
