@@ -27,9 +27,7 @@ pub trait Clock: Send + Sync + 'static {
 
     /// Puts the calling thread to sleep for `time`. Only for threads of their
     /// own, never on the data plane.
-    fn pause_thread(&self, time: Duration) {
-        std::thread::sleep(time);
-    }
+    fn pause_thread(&self, time: Duration);
 
     /// Processor time the calling thread has used. A guest is charged by it.
     ///

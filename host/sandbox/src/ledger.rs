@@ -14,10 +14,8 @@ pub(crate) enum Refusal {
     Memory = 1,
     /// The memory budget of the whole host.
     MemoryBudget = 2,
-    /// The limit on table elements.
-    Table = 4,
     /// The processor budget: the guest was interrupted.
-    Cpu = 8,
+    Cpu = 4,
 }
 
 /// Accounts of one request or call. Numbers are bytes and nanoseconds.
@@ -99,6 +97,7 @@ impl Ledger {
             fn wall(&self) -> std::time::SystemTime {
                 std::time::SystemTime::UNIX_EPOCH
             }
+            fn pause_thread(&self, _time: Duration) {}
             fn sleep_until(&self, _at: hostel_model::platform::Monotonic) -> hostel_model::platform::BoxTask {
                 Box::pin(std::future::pending())
             }

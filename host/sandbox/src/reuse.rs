@@ -6,14 +6,11 @@
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
+use hostel_model::limits::fixed;
 use hostel_model::platform::Monotonic;
 
 use crate::guest::Instance;
-
-/// An instance that served nothing for so long gives its memory back.
-const IDLE_TIME: Duration = Duration::from_secs(30);
 
 /// How many instances may wait in the whole process; each holds a slot of the
 /// pool, which is made larger by as many.
@@ -73,7 +70,7 @@ impl IdleInstances {
     /// Gives back the memory of instances that waited too long.
     pub(crate) fn expire(&self, now: Monotonic) {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        let expired = waiting.partition_point(|(since, _)| now.since(*since) > IDLE_TIME);
+        let expired = waiting.partition_point(|(since, _)| now.since(*since) > fixed::REUSE_IDLE);
         let old: Vec<_> = waiting.drain(..expired).collect();
         // Stores are dropped outside the lock: it takes time.
         drop(waiting);

@@ -41,6 +41,10 @@ impl Clock for RealClock {
         }
     }
 
+    fn pause_thread(&self, time: Duration) {
+        std::thread::sleep(time);
+    }
+
     fn thread_cpu(&self) -> Duration {
         let time = clock_gettime(ClockId::ThreadCPUTime);
         Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or_default())

@@ -5,7 +5,7 @@
 //! line, so that it is complete and written exactly once.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -89,6 +89,8 @@ pub struct CallBytes {
     pub received: AtomicU64,
     /// From the callee.
     pub sent: AtomicU64,
+    /// Whether more was sent to the callee than it takes.
+    pub too_large: AtomicBool,
 }
 
 /// The record of one request or call.

@@ -28,6 +28,8 @@ impl Clock for HandClock {
         SystemTime::UNIX_EPOCH
     }
 
+    fn pause_thread(&self, _time: Duration) {}
+
     fn sleep_until(&self, _at: Monotonic) -> BoxTask {
         Box::pin(std::future::pending())
     }

@@ -44,13 +44,6 @@ pub const TABLES: u32 = 32;
 /// Imports and exports of one component, all levels together.
 pub const IMPORTS_EXPORTS: u32 = 10_000;
 
-/// Processor time for compiling one component.
-pub const COMPILE_CPU: Duration = Duration::from_mins(1);
-/// Memory for compiling one component.
-pub const COMPILE_MEMORY: ByteSize = ByteSize(2 << 30);
-/// Time for compiling one component.
-pub const COMPILE_WALL: Duration = Duration::from_mins(2);
-
 /// How often guests are looked at: the error with which a processor limit is kept.
 pub const EPOCH_TICK: Duration = Duration::from_millis(5);
 /// One in this many instances and permits is kept for calls, which never wait,
@@ -60,12 +53,5 @@ pub const CALLS_RESERVE_DIVISOR: u32 = 4;
 pub const POOL_WAIT: Duration = Duration::from_secs(1);
 /// How long an instance that may be reused is kept without a request.
 pub const REUSE_IDLE: Duration = Duration::from_secs(30);
-/// Seconds of [`crate::limits::KeyValueLimits::writes`] that may be used at once.
-pub const WRITE_BURST_SECONDS: u32 = 2;
-
-/// Time to connect to a host outside.
-pub const CONNECT: Duration = Duration::from_secs(5);
-/// Time for its TLS handshake.
-pub const CONNECT_TLS: Duration = Duration::from_secs(5);
-/// Time between two chunks it sends.
-pub const BETWEEN_BYTES: Duration = Duration::from_secs(30);
+/// How long [`crate::limits::KeyValueLimits::writes`] may be saved up and used at once.
+pub const WRITE_BURST: Duration = Duration::from_secs(2);

@@ -17,6 +17,7 @@ impl Clock for Hand {
     fn wall(&self) -> SystemTime {
         SystemTime::UNIX_EPOCH
     }
+    fn pause_thread(&self, _time: Duration) {}
     fn sleep_until(&self, _at: Monotonic) -> BoxTask {
         Box::pin(std::future::pending())
     }

@@ -8,6 +8,7 @@ use std::future::Future;
 use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
+use hostel_model::limits::fixed;
 use http::uri::Scheme;
 use http::{HeaderMap, HeaderName};
 use http_body_util::BodyExt;
@@ -21,8 +22,6 @@ use crate::error::BodyError;
 
 /// The end of every name that stands for a service of this host.
 const INTERNAL: &str = ".internal";
-/// Bytes a guest may put into a body at once; what it waits to hand over is at most twice this.
-const BODY_CHUNK: usize = 64 * 1024;
 
 /// Made once: wasmtime asks for it with every set of headers.
 static FORBIDDEN: LazyLock<ForbiddenHeaderFilter> =
@@ -60,11 +59,11 @@ impl WasiHttpHooks for OutgoingHttp {
     }
 
     fn p2_outgoing_body_chunk_size(&mut self) -> usize {
-        BODY_CHUNK
+        fixed::BODY_CHUNK_BYTES.0 as usize
     }
 
     fn p3_outgoing_body_chunk_size(&mut self) -> usize {
-        BODY_CHUNK
+        fixed::BODY_CHUNK_BYTES.0 as usize
     }
 
     fn send_request(

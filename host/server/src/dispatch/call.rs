@@ -5,6 +5,7 @@
 //! the caller no longer wants the answer the task ends, and with it the callee.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use futures::future::{Either, select};
@@ -163,7 +164,13 @@ async fn perform(run: Run, record: Arc<RequestRecord>, bodies: Arc<CallBytes>, m
             return;
         }
     };
+    let too_large = bodies.too_large.load(Ordering::Relaxed);
     match outcome {
+        _ if too_large => {
+            let failure = GuestFailure::new(Failure::ContentTooLarge, "the call's body is over `limits.request_body`");
+            // As below.
+            let _ = answer.send(Ok(failed(failure, &service, &record)));
+        }
         Ok(response) => {
             record.answered(response.status());
             hand_over(response, record, bodies, answer).await;

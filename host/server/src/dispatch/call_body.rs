@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -37,6 +37,13 @@ impl<B> Counted<B> {
         Self { inner, left: u64::MAX, count: Count::Response(bytes, record) }
     }
 
+    /// The caller is told as a client would be, unless the answer has begun.
+    fn refuse_more(&self) {
+        match &self.count {
+            Count::Request(bytes) | Count::Response(bytes, _) => bytes.too_large.store(true, Ordering::Relaxed),
+        }
+    }
+
     fn counter(&self) -> &AtomicU64 {
         match &self.count {
             Count::Request(bytes) => &bytes.received,
@@ -59,7 +66,10 @@ impl<B: Body<Data = Bytes, Error = BodyError> + Unpin> Body for Counted<B> {
         CallBytes::add(this.counter(), bytes);
         match this.left.checked_sub(bytes as u64) {
             Some(left) => this.left = left,
-            None => return Poll::Ready(Some(Err(BodyError::TooLarge))),
+            None => {
+                this.refuse_more();
+                return Poll::Ready(Some(Err(BodyError::TooLarge)));
+            }
         }
         Poll::Ready(Some(Ok(frame)))
     }

@@ -7,6 +7,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use hostel_model::limits::fixed;
 use hostel_model::platform::Monotonic;
 
 use super::error::KeyValueError;
@@ -18,8 +19,6 @@ const SERVICE_SHARE: usize = QUEUE_LENGTH / 4;
 /// Memory that a service's waiting writes may hold; one write alone may be larger. Together
 /// with [`QUEUE_LENGTH`] it bounds what a slow disk makes the host keep in memory.
 const SERVICE_BYTES: usize = 16 * 1024 * 1024;
-/// How much of the rate may be saved up.
-const BURST: Duration = Duration::from_secs(2);
 
 /// One service's place before the writer.
 #[derive(Debug, Default)]
@@ -52,7 +51,7 @@ impl Admission {
         };
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let paid_at = state.paid_at.max(now).after(cost);
-        if paid_at > now.after(BURST) {
+        if paid_at > now.after(fixed::WRITE_BURST) {
             return Err(refused);
         }
         state.paid_at = paid_at;
