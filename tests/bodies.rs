@@ -20,7 +20,11 @@ fn every_method_reaches_the_guest_with_its_body() {
         for method in METHODS {
             let path = format!("/{service}/a%20b?q=%E4%BD%A0&x");
             let answer = host.request(method, &path).body("body").send();
-            assert_eq!((answer.status, answer.text().as_str(), answer.complete), (200, "body", true), "{service} {method}");
+            assert_eq!(
+                (answer.status, answer.text().as_str(), answer.complete),
+                (200, "body", true),
+                "{service} {method}"
+            );
             assert_eq!(answer.header("x-echo-method"), Some(method), "{service}");
             assert_eq!(answer.header("x-echo-path"), Some(path.as_str()), "{service}");
             assert_eq!(answer.header("x-echo-scheme"), Some("http"), "{service}");
@@ -40,8 +44,12 @@ fn every_content_type_passes_through_unchanged() {
         ("application/x-www-form-urlencoded", "a=1&b=%20+%26&c=".into()),
         (
             "multipart/form-data; boundary=xyz",
-            [b"--xyz\r\nContent-Disposition: form-data; name=\"f\"; filename=\"x\"\r\n\r\n".as_slice(), &binary, b"\r\n--xyz--\r\n"]
-                .concat(),
+            [
+                b"--xyz\r\nContent-Disposition: form-data; name=\"f\"; filename=\"x\"\r\n\r\n".as_slice(),
+                &binary,
+                b"\r\n--xyz--\r\n",
+            ]
+            .concat(),
         ),
         ("application/octet-stream", binary),
         ("text/plain", Vec::new()),
@@ -133,7 +141,9 @@ fn piece(n: usize) -> Vec<u8> {
 fn stream(process: &Process, path: &str, pieces: usize) {
     let mut connection = Connection::to(process.address());
     connection.send(
-        Request::new(process.address(), "POST", path).header("Content-Length", &(pieces * 64 * 1024).to_string()).bytes(),
+        Request::new(process.address(), "POST", path)
+            .header("Content-Length", &(pieces * 64 * 1024).to_string())
+            .bytes(),
     );
     let mut writer = connection.stream().try_clone().unwrap();
     std::thread::scope(|scope| {
@@ -185,7 +195,8 @@ fn a_body_of_100_mib_passes_through_in_bounded_memory() {
     std::fs::copy(guest::ECHO_P2, folder.path().join("p2.wasm")).unwrap();
     std::fs::copy(guest::ECHO_P3, folder.path().join("p3.wasm")).unwrap();
     let limits = "limits = { request_body = \"200MiB\", cpu = \"60s\", deadline = \"120s\" }";
-    let service = |name: &str| format!("[service.{name}]\ncomponent = \"{name}.wasm\"\nroutes = [\"/{name}\"]\n{limits}\n");
+    let service =
+        |name: &str| format!("[service.{name}]\ncomponent = \"{name}.wasm\"\nroutes = [\"/{name}\"]\n{limits}\n");
     let text = format!("version = 1\n[[listener]]\naddress = \"127.0.0.1:0\"\n{}{}", service("p2"), service("p3"));
     std::fs::write(folder.path().join("hostel.toml"), text).unwrap();
     let mut process = Process::up(folder.path());

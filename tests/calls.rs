@@ -5,32 +5,31 @@ mod refused;
 
 use std::time::Duration;
 
+use hostel_model::limits::Limits;
 use serde_json::json;
 
 use crate::harness::{Harness, Running, guest};
 
-/// Callers of both generations that may call everything here but `secret`.
-pub(crate) fn services() -> Running {
-    let all = ["echo2", "echo3", "context2", "context3", "absent", "traps2", "traps3", "half2", "half3", "slow2", "slow3"];
-    Harness::new()
+/// Callers of both generations, which may call these services.
+pub(crate) fn callers(callees: &[(&str, &str)]) -> Running {
+    let names: Vec<&str> = callees.iter().map(|(name, _)| *name).collect();
+    let patient = |limits: &mut Limits| limits.deadline = Duration::from_secs(5);
+    let mut harness = Harness::new()
         .serves("p2", guest::CALLER_P2)
-        .calls(&all)
-        .limits(|limits| limits.deadline = Duration::from_secs(5))
+        .calls(&names)
+        .limits(patient)
         .serves("p3", guest::CALLER_P3)
-        .calls(&all)
-        .limits(|limits| limits.deadline = Duration::from_secs(5))
-        .serves("echo2", guest::ECHO_P2)
-        .serves("echo3", guest::ECHO_P3)
-        .serves("context2", guest::CONTEXT_P2)
-        .serves("context3", guest::CONTEXT_P3)
-        .service("secret", guest::ECHO_P2)
-        .service("traps2", guest::TRAPS_P2)
-        .service("traps3", guest::TRAPS_P3)
-        .service("half2", guest::TRAPS_HALF_WAY_P2)
-        .service("half3", guest::TRAPS_HALF_WAY_P3)
-        .service("slow2", guest::SLEEPS_P2)
-        .service("slow3", guest::SLEEPS_P3)
-        .start()
+        .calls(&names)
+        .limits(patient);
+    for (name, path) in callees {
+        harness = harness.serves(name, path);
+    }
+    harness.start()
+}
+
+/// The same with an echo of each generation to call.
+pub(crate) fn with_echoes() -> Running {
+    callers(&[("echo2", guest::ECHO_P2), ("echo3", guest::ECHO_P3)])
 }
 
 /// The path by which `caller` calls `path` of `callee`.
@@ -40,23 +39,31 @@ pub(crate) fn call(caller: &str, callee: &str, path: &str) -> String {
 
 #[test]
 fn services_of_every_generation_call_each_other_by_name() {
-    let host = services();
+    let host = with_echoes();
     for caller in ["p2", "p3"] {
         for callee in ["echo2", "echo3"] {
             let path = format!("{}&method=POST&body=hello", call(caller, callee, "/anywhere/at/all%3Fa=b%26c"));
             let answer = host.get(&path);
-            assert_eq!((answer.status, answer.text().as_str(), answer.complete), (200, "hello", true), "{caller} {callee}");
+            assert_eq!(
+                (answer.status, answer.text().as_str(), answer.complete),
+                (200, "hello", true),
+                "{caller} {callee}"
+            );
             let seen = |name: &str| answer.header(&format!("x-callee-x-echo-{name}")).unwrap_or_default().to_owned();
             // A call is for the service and not for a route: the path arrives as it was sent.
             assert_eq!(seen("path"), "/anywhere/at/all?a=b&c", "{caller} {callee}");
             let seen = [seen("method"), seen("scheme"), seen("authority")];
             assert_eq!(seen, ["POST".to_owned(), "http".to_owned(), format!("{callee}.internal")], "{caller} {callee}");
             let line = host.call_line_for(answer.id(), callee);
-            let wanted = json!({"caller": caller, "method": "POST", "path": "/anywhere/at/all", "status": 200, "outcome": "ok"});
+            let wanted =
+                json!({"caller": caller, "method": "POST", "path": "/anywhere/at/all", "status": 200, "outcome": "ok"});
             for (name, value) in wanted.as_object().unwrap() {
                 assert_eq!(line[name], *value, "{line}");
             }
-            assert_eq!((&line["received"], &line["sent"]), (&json!({"body": 5, "total": 5}), &json!({"body": 5, "total": 5})));
+            assert_eq!(
+                (&line["received"], &line["sent"]),
+                (&json!({"body": 5, "total": 5}), &json!({"body": 5, "total": 5}))
+            );
         }
     }
     assert_eq!(host.metric("hostel_service_calls_total{service=\"echo2\"}"), Some(2.0));
@@ -65,7 +72,7 @@ fn services_of_every_generation_call_each_other_by_name() {
 
 #[test]
 fn a_callee_learns_who_calls_from_the_host_alone() {
-    let host = services();
+    let host = with_echoes();
     let forged = "&header=hostel-caller%3Dadmin&header=hostel-user%3Droot&header=x-request-id%3Dforged&header=accept%3Dtext/html";
     for caller in ["p2", "p3"] {
         for callee in ["echo2", "echo3"] {
@@ -81,7 +88,7 @@ fn a_callee_learns_who_calls_from_the_host_alone() {
 
 #[test]
 fn a_client_cannot_forge_what_only_the_host_says() {
-    let host = services();
+    let host = with_echoes();
     for service in ["echo2", "echo3"] {
         let answer = host
             .request("GET", &format!("/{service}"))
@@ -98,7 +105,7 @@ fn a_client_cannot_forge_what_only_the_host_says() {
 
 #[test]
 fn a_guest_reads_its_caller_its_request_and_its_time_from_the_host() {
-    let host = services();
+    let host = callers(&[("context2", guest::CONTEXT_P2), ("context3", guest::CONTEXT_P3)]);
     for context in ["context2", "context3"] {
         let direct = host.get(&format!("/{context}"));
         let seen = direct.json();
@@ -108,7 +115,11 @@ fn a_guest_reads_its_caller_its_request_and_its_time_from_the_host() {
         for caller in ["p2", "p3"] {
             let answer = host.get(&call(caller, context, "/"));
             let seen = answer.json();
-            assert_eq!((seen["caller"].as_str(), seen["request_id"].as_str()), (Some(caller), Some(answer.id())), "{seen}");
+            assert_eq!(
+                (seen["caller"].as_str(), seen["request_id"].as_str()),
+                (Some(caller), Some(answer.id())),
+                "{seen}"
+            );
             // What the caller has left, though the callee's own limit is longer.
             let left = seen["time_remaining"].as_u64().unwrap();
             assert!(left > 1_000_000_000 && left < 5_000_000_000, "{seen}");

@@ -53,13 +53,21 @@ fn check(host: &Running, service: &str, query: &str, expected: Expected) -> Valu
 /// The answer's form, as RFC 9457 and the table have it.
 #[track_caller]
 pub(crate) fn check_problem(answer: &Answer, service: &str, expected: Expected) {
-    assert_eq!((answer.status, answer.problem().as_deref()), (expected.status, Some(expected.slug)), "{}", answer.text());
+    assert_eq!(
+        (answer.status, answer.problem().as_deref()),
+        (expected.status, Some(expected.slug)),
+        "{}",
+        answer.text()
+    );
     assert!(answer.complete, "{service}");
     let problem = answer.json();
     assert_eq!(problem["status"], expected.status, "{problem}");
     assert_eq!(problem["instance"], answer.id(), "{problem}");
     assert_eq!(problem["service"], service, "{problem}");
-    assert!(["title", "detail"].iter().all(|name| problem[name].as_str().is_some_and(|text| !text.is_empty())), "{problem}");
+    assert!(
+        ["title", "detail"].iter().all(|name| problem[name].as_str().is_some_and(|text| !text.is_empty())),
+        "{problem}"
+    );
     assert_eq!(problem["retryable"], expected.status == 503, "{problem}");
     assert_eq!(answer.header("retry-after").is_some(), expected.status == 503, "{problem}");
     let proxy_status = answer.header("proxy-status").unwrap_or_default();

@@ -5,16 +5,20 @@
 //! assert_eq!(host.get("/echo/1").status, 200);
 //! ```
 
+mod bench;
 mod client;
 mod log;
 mod process;
+mod request;
 mod running;
 mod scenario;
 mod wait;
 
-pub use client::{Answer, Connection, Request};
+pub use bench::Bench;
+pub use client::{Answer, Connection};
 pub use log::Captured;
 pub use process::Process;
+pub use request::Request;
 pub use running::Running;
 pub use scenario::Harness;
 pub use wait::eventually;

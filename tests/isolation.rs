@@ -20,8 +20,7 @@ fn every_request_has_an_instance_of_its_own() {
 
 #[test]
 fn an_instance_serves_as_many_requests_as_its_service_allows() {
-    let host =
-        Harness::new().serves("p2", guest::COUNTER_P2).reuse(3).serves("p3", guest::COUNTER_P3).reuse(3).start();
+    let host = Harness::new().serves("p2", guest::COUNTER_P2).reuse(3).serves("p3", guest::COUNTER_P3).reuse(3).start();
     for service in ["p2", "p3"] {
         // The next request may come before an instance is back, so each waits for it.
         let counts: Vec<String> = (0..7)
@@ -53,11 +52,11 @@ fn an_instance_that_failed_serves_no_more() {
 
 #[test]
 fn an_instance_that_is_used_again_serves_one_request_at_a_time() {
-    let host = Harness::new().serves("p2", guest::SLEEPS_P2).reuse(100).serves("p3", guest::SLEEPS_P3).reuse(100).start();
+    let host =
+        Harness::new().serves("p2", guest::SLEEPS_P2).reuse(100).serves("p3", guest::SLEEPS_P3).reuse(100).start();
     for service in ["p2", "p3"] {
         let before = host.levels().instances_started;
-        let connections: Vec<_> =
-            (0..3).map(|_| host.request("GET", &format!("/{service}?ms=1000")).begin()).collect();
+        let connections: Vec<_> = (0..3).map(|_| host.request("GET", &format!("/{service}?ms=1000")).begin()).collect();
         eventually("three instances", || host.levels().instances_started == before + 3);
         for mut connection in connections {
             assert_eq!(connection.read_answer("GET").text(), "slept", "{service}");

@@ -7,9 +7,12 @@ use crate::harness::{Harness, Running, guest};
 /// Two services of each generation, all with the buckets `default` and `cache`.
 fn stores() -> Running {
     let mut harness = Harness::new();
-    for (name, path) in
-        [("p2", guest::KEYVALUE_P2), ("p3", guest::KEYVALUE_P3), ("other2", guest::KEYVALUE_P2), ("other3", guest::KEYVALUE_P3)]
-    {
+    for (name, path) in [
+        ("p2", guest::KEYVALUE_P2),
+        ("p3", guest::KEYVALUE_P3),
+        ("other2", guest::KEYVALUE_P2),
+        ("other3", guest::KEYVALUE_P3),
+    ] {
         harness = harness.serves(name, path).keyvalue("").keyvalue("cache");
     }
     harness.start()
@@ -53,17 +56,19 @@ fn a_value_is_read_as_it_was_written() {
 
 #[test]
 fn a_number_is_incremented_in_place() {
-    on_all(&[
-        ("op=increment&key=n", json!({"result": "1"})),
-        ("op=increment&key=n&delta=41", json!({"result": "42"})),
-        ("op=get&key=n", json!({"result": "42"})),
-    ]
-    .map(|(query, expected)| {
-        // Both drafts answer a number.
-        let number = expected["result"].as_str().and_then(|text| text.parse::<i64>().ok());
-        let expected = if query.starts_with("op=get") { expected } else { json!({"result": number}) };
-        (query, expected)
-    }));
+    on_all(
+        &[
+            ("op=increment&key=n", json!({"result": "1"})),
+            ("op=increment&key=n&delta=41", json!({"result": "42"})),
+            ("op=get&key=n", json!({"result": "42"})),
+        ]
+        .map(|(query, expected)| {
+            // Both drafts answer a number.
+            let number = expected["result"].as_str().and_then(|text| text.parse::<i64>().ok());
+            let expected = if query.starts_with("op=get") { expected } else { json!({"result": number}) };
+            (query, expected)
+        }),
+    );
 }
 
 #[test]
@@ -77,7 +82,10 @@ fn many_keys_are_handled_at_once() {
     ]);
     let host = stores();
     ask(&host, "p2", "op=set_many&pair=a:1&pair=b:2");
-    assert_eq!(ask(&host, "p2", "op=get_many&key=b&key=x&key=a"), json!({"result": [["b", "2"], ["x", null], ["a", "1"]]}));
+    assert_eq!(
+        ask(&host, "p2", "op=get_many&key=b&key=x&key=a"),
+        json!({"result": [["b", "2"], ["x", null], ["a", "1"]]})
+    );
     let older = ask(&host, "p2", "op=get_many&key=b&key=x&key=a&draft=1");
     assert_eq!(older, json!({"result": [["b", "2"], null, ["a", "1"]]}));
 }
@@ -90,23 +98,36 @@ fn keys_are_listed_page_by_page_to_the_end() {
             let pairs: Vec<String> = (0..100).map(|n| format!("pair=k{:04}:v", first * 100 + n)).collect();
             assert_eq!(ask(&host, service, &format!("op=set_many&{}", pairs.join("&"))), json!({"result": "ok"}));
         }
-        for draft in ["", "&draft=1"] {
-            let mut keys = Vec::new();
-            let mut cursor = String::new();
-            loop {
-                let page = ask(&host, service, &format!("op=list{draft}{cursor}"));
-                let found = page["result"]["keys"].as_array().unwrap_or_else(|| panic!("{service}{draft}: {page}"));
-                keys.extend(found.iter().map(|key| key.as_str().unwrap().to_owned()));
-                cursor = match &page["result"]["cursor"] {
-                    Value::String(next) => format!("&cursor={next}"),
-                    Value::Number(next) => format!("&cursor={next}"),
-                    _ => break,
-                };
-                assert!(keys.len() <= 1500, "{service}{draft}: the listing does not end");
+        let mut keys = Vec::new();
+        let mut cursor = String::new();
+        loop {
+            let page = ask(&host, service, &format!("op=list{cursor}"));
+            let found = page["result"]["keys"].as_array().unwrap_or_else(|| panic!("{service}: {page}"));
+            keys.extend(found.iter().map(|key| key.as_str().unwrap().to_owned()));
+            assert!(keys.len() <= 1500, "{service}: the listing does not end");
+            match &page["result"]["cursor"] {
+                Value::String(next) => cursor = format!("&cursor={next}"),
+                _ => break,
             }
-            let expected: Vec<String> = (0..1500).map(|n| format!("k{n:04}")).collect();
-            assert_eq!(keys, expected, "{service}{draft}");
         }
+        let expected: Vec<String> = (0..1500).map(|n| format!("k{n:04}")).collect();
+        assert_eq!(keys, expected, "{service}");
+    }
+}
+
+#[test]
+fn a_cursor_of_the_first_draft_is_good_for_the_bucket_that_gave_it() {
+    // Its cursors are numbers, which cannot hold a key: each opened bucket remembers its own.
+    let host = stores();
+    for service in ["p2", "p3"] {
+        for first in 0..11 {
+            let pairs: Vec<String> = (0..100).map(|n| format!("pair=k{:04}:v", first * 100 + n)).collect();
+            ask(&host, service, &format!("op=set_many&{}", pairs.join("&")));
+        }
+        let page = ask(&host, service, "op=list&draft=1");
+        let cursor = page["result"]["cursor"].as_u64().unwrap_or_else(|| panic!("{service}: {page}"));
+        let refused = ask(&host, service, &format!("op=list&draft=1&cursor={cursor}"));
+        assert_eq!(refused["error"], "other", "{service}: {refused}");
     }
 }
 

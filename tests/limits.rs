@@ -73,7 +73,8 @@ fn a_request_body_over_its_limit_is_a_413() {
     for service in ["p2", "p3"] {
         let body = vec![b'x'; limit.0 as usize + 1];
         let request = host.request("POST", &format!("/{service}"));
-        let (declared, chunked) = (request.body(body.clone()), host.request("POST", &format!("/{service}")).chunks([body]));
+        let (declared, chunked) =
+            (request.body(body.clone()), host.request("POST", &format!("/{service}")).chunks([body]));
         for request in [declared, chunked] {
             let mut connection = request.begin();
             let answer = connection.read_answer("POST");
@@ -90,7 +91,8 @@ fn a_request_body_over_its_limit_breaks_an_answer_off_that_has_begun() {
     let limit = ByteSize::kib(100);
     let host = both(guest::ECHO_P2, guest::ECHO_P3, |limits| limits.request_body = limit);
     for service in ["p2", "p3"] {
-        let mut connection = host.request("POST", &format!("/{service}")).header("Transfer-Encoding", "chunked").begin();
+        let mut connection =
+            host.request("POST", &format!("/{service}")).header("Transfer-Encoding", "chunked").begin();
         connection.send(format!("5\r\nhello\r\n{:x}\r\n", limit.0));
         assert_eq!(connection.read_head().unwrap().status, 200, "{service}");
         // The host may close before it has read it all.

@@ -5,16 +5,20 @@
 
 mod harness;
 
+mod access_log;
 mod bodies;
 mod calls;
+mod examples;
 mod failures;
+mod fixed_ports;
 mod guests_used;
+mod invariants;
 mod isolation;
 mod keyvalue;
 mod limits;
-mod smoke;
-mod examples;
-mod fixed_ports;
+mod process;
+mod routing;
 mod seed_client;
 mod shop;
+mod smoke;
 mod tidy;

@@ -64,9 +64,8 @@ fn a_client_that_leaves_in_the_middle_of_its_request_frees_the_instance() {
 fn many_clients_that_leave_leave_nothing_behind() {
     let host = both(guest::SLEEPS_P2, guest::SLEEPS_P3, |limits| limits.queue_wait = Duration::from_secs(20));
     for _ in 0..3 {
-        let connections: Vec<_> = (0..20)
-            .map(|n| host.request("GET", &format!("/{}?ms=60000", ["p2", "p3"][n % 2])).begin())
-            .collect();
+        let connections: Vec<_> =
+            (0..20).map(|n| host.request("GET", &format!("/{}?ms=60000", ["p2", "p3"][n % 2])).begin()).collect();
         eventually("as many work as may", || host.levels().instances_live >= 12);
         drop(connections);
         eventually("all is free", || host.is_idle());

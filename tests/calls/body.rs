@@ -2,12 +2,12 @@
 
 use hostel_model::units::ByteSize;
 
-use super::{call, services};
+use super::{call, callers, with_echoes};
 use crate::harness::{Harness, eventually, guest};
 
 #[test]
 fn the_failure_of_a_callee_is_an_answer_to_its_caller() {
-    let host = services();
+    let host = callers(&[("traps2", guest::TRAPS_P2), ("traps3", guest::TRAPS_P3)]);
     for caller in ["p2", "p3"] {
         for callee in ["traps2", "traps3"] {
             let answer = host.get(&call(caller, callee, "/"));
@@ -25,15 +25,23 @@ fn the_failure_of_a_callee_is_an_answer_to_its_caller() {
 
 #[test]
 fn a_callee_that_breaks_off_is_no_complete_answer_to_its_caller() {
-    let host = services();
+    let host = callers(&[("half2", guest::TRAPS_HALF_WAY_P2), ("half3", guest::TRAPS_HALF_WAY_P3)]);
     for caller in ["p2", "p3"] {
         for callee in ["half2", "half3"] {
             for query in ["", "%3Flength"] {
                 let answer = host.get(&call(caller, callee, &format!("/{query}")));
                 // The caller's guest passes on what it got and breaks off where it was broken off.
-                assert_eq!((answer.status, answer.body.len(), answer.complete), (200, 50, false), "{caller} {callee}{query}");
+                assert_eq!(
+                    (answer.status, answer.body.len(), answer.complete),
+                    (200, 50, false),
+                    "{caller} {callee}{query}"
+                );
                 let line = host.call_line_for(answer.id(), callee);
-                assert_eq!((line["outcome"].as_str(), line["cause"].as_str()), (Some("truncated"), Some("trap")), "{line}");
+                assert_eq!(
+                    (line["outcome"].as_str(), line["cause"].as_str()),
+                    (Some("truncated"), Some("trap")),
+                    "{line}"
+                );
                 assert_eq!(host.log_line_for(answer.id())["outcome"], "truncated", "{caller} {callee}{query}");
             }
         }
@@ -43,7 +51,7 @@ fn a_callee_that_breaks_off_is_no_complete_answer_to_its_caller() {
 #[test]
 fn a_body_goes_through_two_services_and_back_unchanged() {
     let text = "0123456789abcdef".repeat(400);
-    let host = services();
+    let host = with_echoes();
     for caller in ["p2", "p3"] {
         for callee in ["echo2", "echo3"] {
             let answer = host.get(&format!("{}&method=PUT&body={text}", call(caller, callee, "/")));
@@ -76,16 +84,15 @@ fn a_callees_body_limit_holds_for_calls() {
 
 #[test]
 fn a_client_that_leaves_frees_the_callees_too() {
-    let host = services();
+    let host = callers(&[("slow2", guest::SLEEPS_P2), ("slow3", guest::SLEEPS_P3)]);
     for caller in ["p2", "p3"] {
         for callee in ["slow2", "slow3"] {
             let connection = host.request("GET", &call(caller, callee, "/%3Fms=60000")).begin();
             eventually("both work", || host.levels().instances_live == 2);
             drop(connection);
             eventually("both are free", || host.is_idle());
-            let line = host.log().json_line("the call's line", |line| {
-                line["service"] == callee && line["caller"] == caller
-            });
+            let line =
+                host.log().json_line("the call's line", |line| line["service"] == callee && line["caller"] == caller);
             assert_eq!(line["outcome"], "client-gone", "{line}");
         }
     }

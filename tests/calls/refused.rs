@@ -1,6 +1,6 @@
 //! Calls that do not run, and what the caller is told.
 
-use super::{call, services};
+use super::{call, with_echoes};
 use crate::harness::{Answer, Harness, guest};
 
 /// The error code the caller got, in lower case without separators, as both generations print it.
@@ -10,7 +10,11 @@ fn error(answer: &Answer) -> String {
 
 #[test]
 fn a_call_that_was_not_granted_is_denied_whether_or_not_its_callee_exists() {
-    let host = services();
+    let host = Harness::new()
+        .serves("p2", guest::CALLER_P2)
+        .serves("p3", guest::CALLER_P3)
+        .service("secret", guest::ECHO_P2)
+        .start();
     for caller in ["p2", "p3"] {
         let [exists, does_not] = ["secret", "no-such-service"].map(|callee| host.get(&call(caller, callee, "/")));
         assert!(error(&exists).contains("httprequestdenied"), "{caller}: {}", error(&exists));
@@ -23,7 +27,7 @@ fn a_call_that_was_not_granted_is_denied_whether_or_not_its_callee_exists() {
 
 #[test]
 fn a_service_may_not_even_call_itself_without_a_grant() {
-    let host = services();
+    let host = with_echoes();
     for caller in ["p2", "p3"] {
         assert!(error(&host.get(&call(caller, caller, "/"))).contains("httprequestdenied"), "{caller}");
     }
@@ -31,7 +35,12 @@ fn a_service_may_not_even_call_itself_without_a_grant() {
 
 #[test]
 fn a_granted_callee_that_is_absent_is_not_found() {
-    let host = services();
+    let host = Harness::new()
+        .serves("p2", guest::CALLER_P2)
+        .calls(&["absent"])
+        .serves("p3", guest::CALLER_P3)
+        .calls(&["absent"])
+        .start();
     for caller in ["p2", "p3"] {
         let answer = host.get(&call(caller, "absent", "/"));
         assert!(error(&answer).contains("destinationnotfound"), "{caller}: {}", error(&answer));
@@ -41,7 +50,7 @@ fn a_granted_callee_that_is_absent_is_not_found() {
 
 #[test]
 fn an_address_that_is_no_service_is_refused() {
-    let host = services();
+    let host = with_echoes();
     for caller in ["p2", "p3"] {
         for query in [
             // A port, two labels, none, a user, another scheme, no scheme.
@@ -71,7 +80,7 @@ fn an_address_that_is_no_service_is_refused() {
 
 #[test]
 fn nothing_outside_the_host_can_be_reached() {
-    let host = services();
+    let host = with_echoes();
     let own = host.address();
     for caller in ["p2", "p3"] {
         for query in [

@@ -9,14 +9,9 @@ use crate::harness::guest;
 fn a_guest_that_keeps_handles_without_end_is_a_502() {
     let host = both(guest::HANDLE_BOMB_P2, guest::HANDLE_BOMB_P3, |limits| limits.cpu = Duration::from_secs(2));
     let expected = Expected { status: 502, slug: "handle-limit" };
-    for (service, kind) in [
-        ("p2", "pollable"),
-        ("p2", "fields"),
-        ("p3", "fields"),
-        ("p3", "streams"),
-        ("p3", "futures"),
-        ("p3", "tasks"),
-    ] {
+    for (service, kind) in
+        [("p2", "pollable"), ("p2", "fields"), ("p3", "fields"), ("p3", "streams"), ("p3", "futures"), ("p3", "tasks")]
+    {
         check(&host, service, &format!("kind={kind}"), expected);
     }
 }

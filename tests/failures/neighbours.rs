@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use hostel_model::limits::Limits;
+
 use super::both;
-use crate::harness::{Connection, eventually, guest};
+use crate::harness::{Connection, Harness, eventually, guest};
 
 /// More than there are processors, by far.
-const HOSTILE: usize = 10;
+const HOSTILE: usize = 20;
 
 #[test]
 fn others_are_answered_while_guests_spin_allocate_and_trap() {
@@ -17,10 +19,15 @@ fn others_are_answered_while_guests_spin_allocate_and_trap() {
         (guest::NEVER_ANSWERS_P2, guest::NEVER_ANSWERS_P3),
     ];
     for (p2, p3) in table {
-        let host = both(p2, p3, |limits| {
-            limits.deadline = Duration::from_secs(2);
-            limits.queue_wait = Duration::from_secs(20);
-        });
+        let impatient = |limits: &mut Limits| limits.deadline = Duration::from_secs(2);
+        let host = Harness::new()
+            .instances(32)
+            .serves("p2", p2)
+            .limits(impatient)
+            .serves("p3", p3)
+            .limits(impatient)
+            .serves("hello", guest::HELLO_P2)
+            .start();
         let hostile: Vec<Connection> =
             (0..HOSTILE).map(|n| host.request("GET", ["/p2", "/p3"][n % 2]).begin()).collect();
         for _ in 0..20 {

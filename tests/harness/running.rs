@@ -76,8 +76,7 @@ impl Running {
     /// The value of a metric by its name and labels as they are written.
     pub fn metric(&self, line: &str) -> Option<f64> {
         let text = self.host().metrics_text();
-        let value = text.lines().find_map(|found| found.strip_prefix(line)?.strip_prefix(' ')?.parse().ok());
-        value
+        text.lines().find_map(|found| found.strip_prefix(line)?.strip_prefix(' ')?.parse().ok())
     }
 
     /// How many requests and calls of `service` failed as `slug`.
@@ -123,7 +122,8 @@ impl Running {
         let Some(host) = self.host.take() else {
             return;
         };
-        let done = self.runtime.block_on(async { tokio::time::timeout(Duration::from_secs(30), host.shutdown()).await });
+        let done =
+            self.runtime.block_on(async { tokio::time::timeout(Duration::from_secs(30), host.shutdown()).await });
         assert!(done.is_ok() || std::thread::panicking(), "the host did not stop");
     }
 }

@@ -26,7 +26,10 @@ fn folder(p2: &str, p3: &str, limits: &str) -> TempDir {
 }
 
 fn up(folder: &Path) -> Process {
-    Process::up_with(folder, &[("T1_KEY", "hunter2-from-the-environment"), ("HOSTEL_LOG", "trace,wasmtime=warn,cranelift=warn")])
+    Process::up_with(
+        folder,
+        &[("T1_KEY", "hunter2-from-the-environment"), ("HOSTEL_LOG", "trace,wasmtime=warn,cranelift=warn")],
+    )
 }
 
 #[test]

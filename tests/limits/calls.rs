@@ -99,8 +99,7 @@ fn a_request_may_cause_as_many_calls_as_its_limit() {
 fn services_that_call_each_other_do_not_wait_for_each_other() {
     // The pool holds exactly one request and the calls below it.
     let host = ring(2, 3);
-    let requests: Vec<_> =
-        (0..6).map(|_| host.request("GET", &format!("/a?chain={}", chain(2))).begin()).collect();
+    let requests: Vec<_> = (0..6).map(|_| host.request("GET", &format!("/a?chain={}", chain(2))).begin()).collect();
     for mut connection in requests {
         // Refused or answered, by turns: nobody hangs.
         let answer = connection.read_answer("GET");

@@ -85,16 +85,16 @@ fn functions(text: &str) -> Vec<(usize, usize)> {
     let lines: Vec<&str> = text.lines().collect();
     let indentation = |line: &str| line.len() - line.trim_start().len();
     let begins = |line: &str| {
-        let words = line.trim_start().split_whitespace().take_while(|word| *word != "fn");
+        let words = line.split_whitespace().take_while(|word| *word != "fn");
         let before: Vec<&str> = words.collect();
         let qualifiers = ["pub", "pub(crate)", "pub(super)", "async", "const", "unsafe", "extern"];
         before.len() < line.split_whitespace().count() && before.iter().all(|word| qualifiers.contains(word))
     };
     let mut found = Vec::new();
     for (start, line) in lines.iter().enumerate().filter(|(_, line)| begins(line)) {
-        let end = lines.iter().enumerate().skip(start).find(|(place, other)| {
+        let end = lines.iter().enumerate().skip(start).find(|(_, other)| {
             let closes = other.trim_end().ends_with('}') || other.trim_end().ends_with(';');
-            closes && indentation(other) == indentation(line) && (*place > start || closes)
+            closes && indentation(other) == indentation(line)
         });
         if let Some((end, _)) = end {
             found.push((start, end - start + 1));
