@@ -75,11 +75,10 @@ impl Bench {
             metrics: Arc::clone(&metrics),
             platform: platform.clone(),
             phase: watched,
-            connections: Arc::new(Semaphore::new(CONNECTIONS)),
         };
         let socket = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = socket.local_addr().unwrap();
-        runtime.spawn(ingress.serve(socket, 0, ListenerLimits::default()));
+        runtime.spawn(ingress.serve(socket, 0, ListenerLimits::default(), Arc::new(Semaphore::new(CONNECTIONS))));
         let deployer = Deployer::new(Arc::clone(&sandbox), Arc::clone(&live), Arc::clone(&store), metrics, platform);
         Self { deployer, live, store, sandbox, log, folder, address, _phase: phase, _runtime: runtime, _state: state }
     }

@@ -46,6 +46,7 @@ pub(crate) struct ServiceParts {
     pub(crate) memory_budget: Arc<MemoryBudget>,
     pub(crate) platform: Platform,
     pub(crate) logs: LogRate,
+    pub(crate) counters: Arc<InstanceCounters>,
 }
 
 /// A component whose imports are resolved, for one of the two engines.
@@ -59,7 +60,6 @@ pub struct CompiledService {
     pub(crate) prepared: Prepared,
     pub(crate) parts: Arc<ServiceParts>,
     pub(crate) idle: Option<Arc<IdleInstances>>,
-    pub(crate) counters: Arc<InstanceCounters>,
     /// Which revision this is.
     pub revision: RevisionId,
     /// Which WASI it answers in.
@@ -75,6 +75,8 @@ pub struct InstanceCounters {
     pub live: AtomicU64,
     /// Panics of the host that were caught; must stay zero.
     pub panics: AtomicU64,
+    /// Lines of guests that were over a quota and not logged.
+    pub log_lines_dropped: AtomicU64,
 }
 
 /// How full a pool is, by wasmtime's own count.
@@ -146,8 +148,7 @@ impl Sandbox {
             Isolation::Request => None,
             Isolation::Reuse(uses) => Some(Arc::new(IdleInstances::new(uses, Arc::clone(&self.idle_allowance)))),
         };
-        let counters = Arc::clone(&self.counters);
-        Ok(CompiledService { prepared, parts, idle, counters, revision: spec.revision, generation })
+        Ok(CompiledService { prepared, parts, idle, revision: spec.revision, generation })
     }
 
     /// Whether `bytes` could be compiled and linked; costs as much as compiling.
@@ -184,6 +185,7 @@ impl Sandbox {
             memory_budget: Arc::clone(&self.memory_budget),
             platform: self.platform.clone(),
             logs: LogRate::default(),
+            counters: Arc::clone(&self.counters),
         }
     }
 

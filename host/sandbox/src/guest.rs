@@ -97,7 +97,7 @@ pub(crate) fn run(assignment: Assignment) -> GuestFuture {
                 serve(instance, assignment).await
             }
             None => {
-                let live = LiveCount::new(&assignment.service.counters);
+                let live = LiveCount::new(&assignment.service.parts.counters);
                 let mut store = new_store(&assignment);
                 match instantiate(&assignment.service, &mut store).await {
                     Ok(proxy) => serve(Instance { store, proxy, served: 0, _live: live }, assignment).await,

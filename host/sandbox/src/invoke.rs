@@ -94,7 +94,7 @@ impl Invocation {
         };
         let bodyless = self.head_only || matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
         let body = ResponseBody::new(running, body, declared_length(&head.headers), bodyless, context);
-        Poll::Ready(Ok(Response::from_parts(head, body)))
+        Poll::Ready(body.map(|body| Response::from_parts(head, body)))
     }
 }
 

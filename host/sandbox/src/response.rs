@@ -43,8 +43,6 @@ struct Streaming {
     inner: WasiBody,
     /// Frames that were ready when the head was.
     ready: VecDeque<Frame<Bytes>>,
-    /// What came after those frames, if the body broke off there: it says so only once.
-    broken: Option<GuestFailure>,
     /// Bytes the head promised and which are still to come.
     promised: Option<u64>,
     sent: u64,
@@ -64,19 +62,22 @@ enum Asked {
 impl ResponseBody {
     /// Takes over `running` once its head is known. If all of its body is there,
     /// its instance is free before the first byte goes out.
+    ///
+    /// # Errors
+    /// When the body broke off already, before anything was sent: then the
+    /// client gets a whole answer that says so instead of half of one.
     pub(crate) fn new(
         running: Running,
         inner: WasiBody,
         promised: Option<u64>,
         bodyless: bool,
         context: &mut Context<'_>,
-    ) -> Self {
+    ) -> Result<Self, GuestFailure> {
         let last_frame = running.service.parts.platform.clock.now();
         let mut streaming = Streaming {
             running,
             inner,
             ready: VecDeque::new(),
-            broken: None,
             promised,
             sent: 0,
             last_frame,
@@ -92,19 +93,21 @@ impl ResponseBody {
                     bytes += frame.data_ref().map_or(0, Bytes::len);
                     streaming.ready.push_back(frame);
                 }
-                Asked::End => return Self(streaming.whole(context)),
+                Asked::End => return streaming.whole(context).map(Self),
                 Asked::Waiting if !asked_guest => {
                     asked_guest = true;
                     streaming.running.poll_guest(context);
                 }
-                Asked::Broken(failure) => {
-                    streaming.broken = Some(failure);
-                    break;
+                // A guest need not finish a body that nobody gets.
+                Asked::Broken(_) if bodyless && streaming.running.end_failure().is_none() => {
+                    streaming.ready.clear();
+                    return streaming.whole(context).map(Self);
                 }
+                Asked::Broken(failure) => return Err(streaming.fail(failure)),
                 Asked::Waiting => break,
             }
         }
-        Self(State::Streaming(Box::new(streaming)))
+        Ok(Self(State::Streaming(Box::new(streaming))))
     }
 }
 
@@ -136,7 +139,7 @@ impl Body for ResponseBody {
             State::Streaming(streaming) => match std::task::ready!(streaming.poll(context)) {
                 Asked::Frame(frame) => Poll::Ready(Some(Ok(frame))),
                 Asked::Broken(failure) => {
-                    streaming.running.failure = Some(failure);
+                    streaming.running.failure = Some(failure.after_head());
                     self.0 = State::Over;
                     Poll::Ready(Some(Err(BodyError::Truncated)))
                 }
@@ -188,9 +191,6 @@ impl Streaming {
         if let Some(frame) = self.ready.pop_front() {
             return Poll::Ready(self.hand_out(frame));
         }
-        if let Some(failure) = self.broken.take() {
-            return Poll::Ready(Asked::Broken(failure));
-        }
         // The guest may fill the body while it is polled, so ask before and after.
         let mut asked = self.ask_inner(context);
         if matches!(asked, Asked::Waiting) {
@@ -212,7 +212,7 @@ impl Streaming {
             } else {
                 (Failure::Truncated, "the guest sent nothing for longer than `limits.stall`")
             };
-            Asked::Broken(GuestFailure::new(failure, why).after_head())
+            Asked::Broken(GuestFailure::new(failure, why))
         })
     }
 
@@ -239,7 +239,13 @@ impl Streaming {
     }
 
     fn end_or(&self, failure: Failure, detail: &str) -> GuestFailure {
-        self.running.end_failure().unwrap_or_else(|| GuestFailure::new(failure, detail)).after_head()
+        self.running.end_failure().unwrap_or_else(|| GuestFailure::new(failure, detail))
+    }
+
+    /// Gives up before anything was sent.
+    fn fail(mut self, failure: GuestFailure) -> GuestFailure {
+        self.running.failure = Some(failure.clone());
+        failure
     }
 
     /// Counts a frame on its way out and holds it to the limits.
@@ -255,7 +261,7 @@ impl Streaming {
         self.sent = self.sent.saturating_add(bytes);
         if self.running.service.parts.limits.response_body.is_some_and(|limit| self.sent > limit.0) {
             let failure = GuestFailure::new(Failure::Truncated, "the body is over `limits.response_body`");
-            return Asked::Broken(failure.after_head());
+            return Asked::Broken(failure);
         }
         if let Some(promised) = self.promised.as_mut() {
             *promised = promised.saturating_sub(bytes);
@@ -277,7 +283,7 @@ impl Streaming {
     }
 
     /// Everything is here: the instance is free, the bytes need nobody.
-    fn whole(mut self, context: &mut Context<'_>) -> State {
+    fn whole(mut self, context: &mut Context<'_>) -> Result<State, GuestFailure> {
         let ready = std::mem::take(&mut self.ready);
         let mut frames = VecDeque::with_capacity(ready.len());
         let mut trailers = None;
@@ -294,13 +300,17 @@ impl Streaming {
         }
         let left: u64 = frames.iter().map(|bytes| bytes.len() as u64).sum();
         let over = self.running.service.parts.limits.response_body.is_some_and(|limit| left > limit.0);
-        if over || (self.promised.is_some_and(|promised| promised != left) && !self.bodyless) {
+        if !self.bodyless && self.promised.is_some_and(|promised| promised != left) {
+            let failure = GuestFailure::new(Failure::InvalidResponse, "the body is not as long as its head says");
+            return Err(self.fail(failure));
+        }
+        if over {
             // Sent as a stream it breaks off where it must.
             self.ready = frames.into_iter().map(Frame::data).collect();
-            return State::Streaming(Box::new(self));
+            return Ok(State::Streaming(Box::new(self)));
         }
         self.complete(Some(context));
-        State::Whole { frames, trailers, left }
+        Ok(State::Whole { frames, trailers, left })
     }
 
     /// The response is out. What the guest still does has a limit of its own;

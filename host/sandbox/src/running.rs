@@ -107,11 +107,11 @@ impl Running {
 
     /// The message went through the panic hook already; here it is counted.
     fn panic_was_caught(&mut self) {
-        self.service.counters.panics.fetch_add(1, Ordering::Relaxed);
+        self.service.parts.counters.panics.fetch_add(1, Ordering::Relaxed);
         self.panicked = true;
         let guest = self.guest.take();
         if catch_unwind(AssertUnwindSafe(|| drop(guest))).is_err() {
-            self.service.counters.panics.fetch_add(1, Ordering::Relaxed);
+            self.service.parts.counters.panics.fetch_add(1, Ordering::Relaxed);
         }
     }
 
@@ -178,7 +178,7 @@ impl Drop for Running {
         // First the store, so that its slot is free when its permit is.
         let (guest, ended) = (self.guest.take(), self.ended.take());
         if catch_unwind(AssertUnwindSafe(move || drop((guest, ended)))).is_err() {
-            self.service.counters.panics.fetch_add(1, Ordering::Relaxed);
+            self.service.parts.counters.panics.fetch_add(1, Ordering::Relaxed);
         }
         if let Some(on_end) = self.on_end.take() {
             on_end(Report {

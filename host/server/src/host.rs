@@ -92,8 +92,8 @@ pub struct Host {
     access_log: AccessLog,
     platform: Platform,
     phase: watch::Sender<Phase>,
-    connections: Arc<Semaphore>,
-    connections_max: u32,
+    /// Of each listener, with how many there may be.
+    connections: Vec<(Arc<Semaphore>, u32)>,
     drain: Duration,
     _deployer: Mutex<Deployer>,
 }
@@ -136,18 +136,20 @@ impl Host {
         let access_log = LineWriter::start("hostel-access-log", access_log, dropped, &platform);
         let access_log = AccessLog(access_log.map_err(StartError::Thread)?);
         let dispatcher = Arc::new(dispatcher(&limits, &live, &access_log, &metrics, &platform));
-        let connections_max = listeners.iter().map(|listener| listener.limits.connections).max().unwrap_or(1);
+        let connections: Vec<_> = listeners
+            .iter()
+            .map(|listener| listener.limits.connections)
+            .map(|limit| (Arc::new(Semaphore::new(limit as usize)), limit))
+            .collect();
         let (phase, watched) = watch::channel(Phase::Serving);
-        let connections = Arc::new(Semaphore::new(connections_max as usize));
         let ingress = Ingress {
             dispatcher: Arc::clone(&dispatcher),
             sandbox: Arc::clone(&sandbox),
             metrics: Arc::clone(&metrics),
             platform: platform.clone(),
             phase: watched,
-            connections: Arc::clone(&connections),
         };
-        let addresses = serve(&ingress, sockets, &listeners)?;
+        let addresses = serve(&ingress, sockets, &listeners, &connections)?;
         keep_house(&live, &platform, phase.subscribe());
         let (drain, _deployer) = (limits.drain, Mutex::new(deployer));
         Ok(Self {
@@ -161,7 +163,6 @@ impl Host {
             platform,
             phase,
             connections,
-            connections_max,
             drain,
             _deployer,
         })
@@ -197,6 +198,7 @@ impl Host {
             pool_memories: pool.memories,
             memory_used: self.sandbox.memory_budget().used(),
             panics: counters.panics.load(order),
+            guest_log_lines_dropped: counters.log_lines_dropped.load(order),
         }
     }
 
@@ -212,20 +214,24 @@ impl Host {
         self.phase.send_replace(Phase::Draining);
         let all_done = async {
             // Every connection gone, and every guest that worked on after its response.
-            let _connections = self.connections.acquire_many(self.connections_max).await;
+            self.connections_closed().await;
             self.dispatcher.instances.all_free().await;
         };
         if !within(&self.platform, self.drain, all_done).await {
             tracing::warn!(drain = ?self.drain, "requests were still in flight after the drain; they are dropped");
             self.phase.send_replace(Phase::Ending);
-            let gone = async {
-                let _connections = self.connections.acquire_many(self.connections_max).await;
-            };
-            within(&self.platform, LAST_WORDS, gone).await;
+            within(&self.platform, LAST_WORDS, self.connections_closed()).await;
         }
         self.phase.send_replace(Phase::Ending);
         self.store.keyvalue.close().await;
         self.access_log.0.flush(LAST_WORDS);
+    }
+
+    async fn connections_closed(&self) {
+        for (connections, limit) in &self.connections {
+            // Fails only if the set is closed, which it never is.
+            let _all = connections.acquire_many(*limit).await;
+        }
     }
 }
 
@@ -291,12 +297,14 @@ fn serve(
     ingress: &Ingress,
     sockets: Vec<TcpListener>,
     listeners: &[ListenerPlan],
+    connections: &[(Arc<Semaphore>, u32)],
 ) -> Result<Vec<SocketAddr>, StartError> {
     let mut addresses = Vec::new();
-    for (place, (socket, plan)) in sockets.into_iter().zip(listeners).enumerate() {
+    for (place, ((socket, plan), (connections, _))) in sockets.into_iter().zip(listeners).zip(connections).enumerate() {
         let address = socket.local_addr().map_err(|source| StartError::Listen { address: plan.address, source })?;
         addresses.push(address);
-        ingress.platform.spawn.task(Box::pin(ingress.clone().serve(socket, place, plan.limits.clone())));
+        let accepting = ingress.clone().serve(socket, place, plan.limits.clone(), Arc::clone(connections));
+        ingress.platform.spawn.task(Box::pin(accepting));
     }
     Ok(addresses)
 }

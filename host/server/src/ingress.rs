@@ -64,8 +64,6 @@ pub struct Ingress {
     pub platform: Platform,
     /// The end of the process.
     pub phase: watch::Receiver<Phase>,
-    /// Connections of all listeners; when all permits are back, all are closed.
-    pub connections: Arc<Semaphore>,
 }
 
 /// One connection's part of it all.
@@ -79,11 +77,18 @@ struct Connection {
 
 impl Ingress {
     /// Accepts on `socket` until the process ends. `listener` is its place in
-    /// the configuration.
-    pub async fn serve(mut self, socket: TcpListener, listener: usize, limits: ListenerLimits) {
+    /// the configuration; each of its connections holds one of `connections`,
+    /// and when all are back, all are closed.
+    pub async fn serve(
+        mut self,
+        socket: TcpListener,
+        listener: usize,
+        limits: ListenerLimits,
+        connections: Arc<Semaphore>,
+    ) {
         let limits = Arc::new(limits);
         loop {
-            let Ok(permit) = Arc::clone(&self.connections).acquire_owned().await else {
+            let Ok(permit) = Arc::clone(&connections).acquire_owned().await else {
                 return;
             };
             let accepted = {
@@ -119,14 +124,13 @@ impl Connection {
         let this = Arc::new(self);
         this.ingress.metrics.connections.inc();
         // Answers are written whole; waiting to join them only delays.
-        if stream.set_nodelay(true).is_ok() {
-            this.serve(stream).await;
-        }
-        this.log_unclaimed();
+        let timed_out = stream.set_nodelay(true).is_ok() && this.serve(stream).await;
+        this.log_unclaimed(timed_out);
         this.ingress.metrics.connections.dec();
     }
 
-    async fn serve(self: &Arc<Self>, stream: TcpStream) {
+    /// Serves one connection to its end; true if that came because a head took too long.
+    async fn serve(self: &Arc<Self>, stream: TcpStream) -> bool {
         let clock = Arc::clone(&self.ingress.platform.clock);
         let io = TokioIo::new(MeteredIo::new(stream, self.meter.clone(), clock, self.limits.write_idle));
         let this = Arc::clone(self);
@@ -145,14 +149,15 @@ impl Connection {
         let mut phase = self.ingress.phase.clone();
         {
             let draining = std::pin::pin!(phase.wait_for(|phase| *phase != Phase::Serving));
-            if let Either::Left(_) = select(connection.as_mut(), draining).await {
-                return;
+            if let Either::Left((ended, _)) = select(connection.as_mut(), draining).await {
+                return ended.is_err_and(|error| error.is_timeout());
             }
         }
         connection.as_mut().graceful_shutdown();
         let ending = std::pin::pin!(phase.wait_for(|phase| *phase == Phase::Ending));
         // Either it is done, or it is dropped with its guests.
         select(connection, ending).await;
+        false
     }
 
     async fn answer(&self, request: Request<Incoming>) -> Response<AnswerBody> {
@@ -175,11 +180,12 @@ impl Connection {
 
     /// What never became a request is logged all the same: hyper answered it
     /// with a bare status, or the connection ended before its head did.
-    fn log_unclaimed(&self) {
+    fn log_unclaimed(&self, timed_out: bool) {
         for exchange in self.meter.unclaimed() {
             let status = exchange.state().status;
             let failure = match status {
-                0 => Failure::RequestTimeout,
+                0 if timed_out => Failure::RequestTimeout,
+                0 => Failure::ClientGone,
                 414 => Failure::UriTooLong,
                 431 => Failure::HeadersTooLarge,
                 _ => Failure::BadRequest,

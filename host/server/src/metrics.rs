@@ -45,6 +45,7 @@ pub struct Metrics {
     pool_memories: Gauge,
     memory_used: Gauge,
     panics: Counter<u64, SharedCount>,
+    guest_log_lines_dropped: Counter<u64, SharedCount>,
 }
 
 /// A counter whose value is kept elsewhere and copied in when it is shown.
@@ -86,6 +87,8 @@ pub struct Levels {
     pub memory_used: u64,
     /// Panics of the host that were caught.
     pub panics: u64,
+    /// Lines of guests that were over a quota.
+    pub guest_log_lines_dropped: u64,
 }
 
 impl Metrics {
@@ -105,6 +108,7 @@ impl Metrics {
             pool_memories: Gauge::default(),
             memory_used: Gauge::default(),
             panics: Counter::default(),
+            guest_log_lines_dropped: Counter::default(),
         };
         metrics.register();
         metrics
@@ -122,6 +126,8 @@ impl Metrics {
         registry.register("pool_instances", "Component instances in the pools", self.pool_instances.clone());
         registry.register("pool_memories", "Linear memories in the pools", self.pool_memories.clone());
         registry.register("memory_budget_used_bytes", "Linear memory in use", self.memory_used.clone());
+        let dropped = self.guest_log_lines_dropped.clone();
+        registry.register("guest_log_lines_dropped", "Lines of guests over their quota, not logged", dropped);
         registry.register("host_panics", "Panics of the host that were caught", self.panics.clone());
     }
 
@@ -149,7 +155,11 @@ impl Metrics {
         self.pool_instances.set(signed(levels.pool_instances));
         self.pool_memories.set(signed(levels.pool_memories));
         self.memory_used.set(signed(levels.memory_used));
-        for (counter, value) in [(&self.instances_started, levels.instances_started), (&self.panics, levels.panics)] {
+        for (counter, value) in [
+            (&self.instances_started, levels.instances_started),
+            (&self.panics, levels.panics),
+            (&self.guest_log_lines_dropped, levels.guest_log_lines_dropped),
+        ] {
             counter.inner().store(value, std::sync::atomic::Ordering::Relaxed);
         }
         let mut text = String::new();

@@ -7,7 +7,7 @@
 use std::io;
 use std::mem;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
@@ -65,7 +65,7 @@ impl GuestLog {
         let target = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let bytes = (text.len() + context.len()) as u64;
         if !target.admits(bytes) {
-            target.parts.logs.dropped.fetch_add(1, Ordering::Relaxed);
+            target.parts.counters.log_lines_dropped.fetch_add(1, Ordering::Relaxed);
             return;
         }
         let (service, request) = (target.parts.name.as_str(), &*target.tree.request_id);
@@ -111,8 +111,6 @@ impl Target {
 /// The rate at which one service may log, all its requests together.
 #[derive(Debug, Default)]
 pub(crate) struct LogRate {
-    /// Lines that were not written.
-    pub(crate) dropped: AtomicU64,
     second: Mutex<(Monotonic, u64)>,
 }
 

@@ -44,7 +44,6 @@ pub struct Framing {
     direction: Direction,
     state: State,
     line: Vec<u8>,
-    line_length: usize,
     length: Option<u64>,
     chunked: bool,
     status: u16,
@@ -80,7 +79,6 @@ impl Framing {
             direction,
             state: State::StartLine,
             line: Vec::new(),
-            line_length: 0,
             length: None,
             chunked: false,
             status: 0,
@@ -140,7 +138,7 @@ impl Framing {
                 let (step, whole) = self.take_line(bytes);
                 let empty = whole && self.line_is_empty();
                 // The empty line ends the chunks; fields before it are headers.
-                if empty || (self.line_length <= 2 && !whole) {
+                if empty || self.line == b"\r" {
                     counts.framing += step as u64;
                 } else {
                     counts.headers += step as u64;
@@ -242,7 +240,6 @@ impl Framing {
         let step = end.map_or(bytes.len(), |end| end + 1);
         let room = LINE_PREFIX.saturating_sub(self.line.len());
         self.line.extend(bytes.iter().take(step.min(room)));
-        self.line_length += step;
         (step, end.is_some())
     }
 
@@ -252,7 +249,6 @@ impl Framing {
 
     fn end_line(&mut self) {
         self.line.clear();
-        self.line_length = 0;
     }
 
     fn reset(&mut self) {

@@ -25,7 +25,7 @@ fn every_message_is_divided_the_same_way_however_it_is_cut() {
     let rows: [Row; 12] = [
         (Requests, false, "GET / HTTP/1.1\r\nHost: a\r\n\r\n", (16, 11, 0, 0), true),
         (Requests, false, "\r\nGET / HTTP/1.1\r\nHost:a\r\n\r\n", (18, 10, 0, 0), true),
-        (Requests, false, "PUT / HTTP/1.1\r\nContent-LENGTH:  5 \r\n\r\nhello", (16, 24, 5, 0), true),
+        (Requests, false, "PUT / HTTP/1.1\r\nContent-LENGTH:  5 \r\n\r\nhello", (16, 23, 5, 0), true),
         (
             Requests,
             false,
