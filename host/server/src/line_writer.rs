@@ -3,6 +3,8 @@
 //! A reader that stops reading costs lines, which are counted, and never a request.
 
 use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
@@ -12,6 +14,8 @@ use tracing_subscriber::fmt::MakeWriter;
 
 /// Lines that may wait for the writer: a second of heavy load.
 const QUEUE_LINES: usize = 64 * 1024;
+/// Bytes they may hold together, however long they are.
+const QUEUE_BYTES: usize = 32 * 1024 * 1024;
 /// Lines are joined up to about so many bytes before they are written.
 const WRITE_BYTES: usize = 64 * 1024;
 
@@ -22,6 +26,7 @@ pub type LineOutput = Box<dyn Write + Send>;
 #[derive(Clone)]
 pub struct LineWriter {
     queue: SyncSender<Message>,
+    queued_bytes: Arc<AtomicUsize>,
     dropped: Counter,
 }
 
@@ -43,13 +48,18 @@ impl LineWriter {
         platform: &Platform,
     ) -> std::io::Result<Self> {
         let (queue, lines) = sync_channel(QUEUE_LINES);
-        platform.spawn.thread(name, Box::new(move || write_lines(output, &lines)))?;
-        Ok(Self { queue, dropped })
+        let queued_bytes = Arc::new(AtomicUsize::new(0));
+        let waiting = Arc::clone(&queued_bytes);
+        platform.spawn.thread(name, Box::new(move || write_lines(output, &lines, &waiting)))?;
+        Ok(Self { queue, queued_bytes, dropped })
     }
 
     /// Queues whole lines, their ends included.
     pub fn write(&self, lines: Vec<u8>) {
-        if self.queue.try_send(Message::Line(lines)).is_err() {
+        let bytes = lines.len();
+        let waiting = self.queued_bytes.fetch_add(bytes, Ordering::Relaxed);
+        if waiting.saturating_add(bytes) > QUEUE_BYTES || self.queue.try_send(Message::Line(lines)).is_err() {
+            self.queued_bytes.fetch_sub(bytes, Ordering::Relaxed);
             self.dropped.inc();
         }
     }
@@ -65,14 +75,17 @@ impl LineWriter {
     }
 }
 
-fn write_lines(mut output: LineOutput, lines: &Receiver<Message>) {
+fn write_lines(mut output: LineOutput, lines: &Receiver<Message>, queued_bytes: &AtomicUsize) {
     let mut batch = Vec::with_capacity(WRITE_BYTES);
     while let Ok(first) = lines.recv() {
         let mut flushed = Vec::new();
         let mut next = Some(first);
         while let Some(message) = next {
             match message {
-                Message::Line(line) => batch.extend_from_slice(&line),
+                Message::Line(line) => {
+                    queued_bytes.fetch_sub(line.len(), Ordering::Relaxed);
+                    batch.extend_from_slice(&line);
+                }
                 Message::Flush(done) => flushed.push(done),
             }
             next = if batch.len() < WRITE_BYTES { lines.try_recv().ok() } else { None };
@@ -117,5 +130,49 @@ impl<'a> MakeWriter<'a> for LineWriter {
 
     fn make_writer(&'a self) -> Event {
         Event { writer: self.clone(), text: Vec::new() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{Sender, channel};
+    use std::time::Duration;
+
+    use super::*;
+    use crate::platform::real_platform;
+
+    /// An output that takes nothing until its test ends, and then says so.
+    struct Stuck(Receiver<()>, Sender<usize>);
+
+    impl Write for Stuck {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            // Ends when the test drops its end.
+            let _ = self.0.recv();
+            let _ = self.1.send(bytes.len());
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_reader_that_stops_reading_costs_lines_and_holds_up_nobody() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let platform = real_platform(runtime.handle().clone());
+        let ((hold, held), (written, sizes), dropped) = (channel(), channel(), Counter::default());
+        let writer = LineWriter::start("test", Box::new(Stuck(held, written)), dropped.clone(), &platform).unwrap();
+        let line = vec![b'x'; QUEUE_BYTES / 8];
+        for _ in 0..16 {
+            writer.write(line.clone());
+        }
+        writer.flush(Duration::from_millis(10));
+        // Eight fit, and those the writer had taken before it got stuck.
+        assert!((6..=8).contains(&dropped.get()), "{}", dropped.get());
+        drop(hold);
+        writer.flush(Duration::from_secs(10));
+        let written: usize = sizes.try_iter().sum();
+        assert_eq!(written as u64, (16 - dropped.get()) * line.len() as u64);
     }
 }
