@@ -29,6 +29,15 @@ pub trait ServiceCalls: Send + Sync + 'static {
     fn call(&self, call: Call) -> CallFuture;
 }
 
+/// The port of an instance that serves nobody.
+pub(crate) struct NoCalls;
+
+impl ServiceCalls for NoCalls {
+    fn call(&self, _call: Call) -> CallFuture {
+        Box::pin(std::future::ready(Err(CallRefused::Denied)))
+    }
+}
+
 /// One service calling another.
 pub struct Call {
     /// The name before `.internal`, as the guest wrote it.
@@ -59,6 +68,8 @@ pub struct CallTree {
     /// The id of the root request.
     pub request_id: Arc<str>,
     clock: Arc<dyn Clock>,
+    /// The longest that one wait for the client may count.
+    wait_limit: Duration,
     calls_made: AtomicU32,
     depth_refused: AtomicBool,
     fan_out_refused: AtomicBool,
@@ -75,12 +86,15 @@ struct Waits {
 }
 
 impl CallTree {
-    /// The tree of a root request that begins now.
+    /// The tree of a root request that begins now. The client may keep it
+    /// waiting for `wait_limit` at once; what is more counts against deadlines,
+    /// so that a guest that asks for bytes and then sleeps cannot stop the clock.
     #[must_use]
-    pub fn new(request_id: Arc<str>, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(request_id: Arc<str>, clock: Arc<dyn Clock>, wait_limit: Duration) -> Self {
         Self {
             request_id,
             clock,
+            wait_limit,
             calls_made: AtomicU32::new(0),
             depth_refused: AtomicBool::new(false),
             fan_out_refused: AtomicBool::new(false),
@@ -149,7 +163,7 @@ impl CallTree {
         let mut waits = self.waits.lock().unwrap_or_else(PoisonError::into_inner);
         waits.open = waits.open.saturating_sub(1);
         if waits.open == 0 {
-            let waited = self.clock.now().since(waits.since);
+            let waited = self.clock.now().since(waits.since).min(self.wait_limit);
             waits.total = waits.total.saturating_add(waited);
         }
     }
@@ -158,7 +172,11 @@ impl CallTree {
     #[must_use]
     pub fn waited(&self, now: Monotonic) -> Duration {
         let waits = self.waits.lock().unwrap_or_else(PoisonError::into_inner);
-        if waits.open == 0 { waits.total } else { waits.total.saturating_add(now.since(waits.since)) }
+        if waits.open == 0 {
+            waits.total
+        } else {
+            waits.total.saturating_add(now.since(waits.since).min(self.wait_limit))
+        }
     }
 }
 

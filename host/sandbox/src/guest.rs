@@ -32,6 +32,13 @@ pub(crate) struct Instance {
     _live: LiveCount,
 }
 
+impl Instance {
+    /// Lets go of what belonged to the request that was served.
+    pub(crate) fn retire(&mut self) {
+        self.store.data_mut().retire();
+    }
+}
+
 enum Proxy {
     P2(p2::bindings::Proxy),
     P3(p3::bindings::Service),

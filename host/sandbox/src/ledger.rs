@@ -1,7 +1,7 @@
 //! What one instance has used and been refused, shared between its store and whoever polls it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::time::Duration;
 
 use hostel_model::platform::Clock;
@@ -29,6 +29,8 @@ pub(crate) struct Ledger {
     memory_peak: AtomicU64,
     /// Bytes of log lines this request has written, kept or dropped.
     log_bytes: AtomicU64,
+    /// Whether the guest was stopped before it was done.
+    broken_off: AtomicBool,
 }
 
 impl Ledger {
@@ -41,6 +43,7 @@ impl Ledger {
             refused: AtomicU8::new(0),
             memory_peak: AtomicU64::new(0),
             log_bytes: AtomicU64::new(0),
+            broken_off: AtomicBool::new(false),
         }
     }
 
@@ -72,6 +75,16 @@ impl Ledger {
 
     pub(crate) fn was_refused(&self, refusal: Refusal) -> bool {
         self.refused.load(Ordering::Relaxed) & refusal as u8 != 0
+    }
+
+    /// The guest failed or was dropped. Said before its store goes: what it was
+    /// sending must not look finished to whoever receives it.
+    pub(crate) fn breaks_off(&self) {
+        self.broken_off.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_broken_off(&self) -> bool {
+        self.broken_off.load(Ordering::Acquire)
     }
 
     pub(crate) fn memory_now(&self, bytes: u64) {

@@ -199,6 +199,10 @@ impl Streaming {
         }
         match asked {
             Asked::Frame(frame) => Poll::Ready(self.hand_out(frame)),
+            Asked::End if !self.bodyless && self.promised.is_some_and(|promised| promised > 0) => {
+                let why = "the body is shorter than its head says";
+                Poll::Ready(Asked::Broken(GuestFailure::new(Failure::InvalidResponse, why)))
+            }
             Asked::Waiting => self.poll_limits(context),
             other => Poll::Ready(other),
         }
@@ -223,6 +227,8 @@ impl Streaming {
                 let detail = format!("the guest did not finish its body: {error}");
                 Asked::Broken(self.end_or(Failure::InvalidResponse, &detail))
             }
+            // With the store gone, "end" says nothing.
+            Poll::Ready(None) if self.running.panicked() => Asked::Broken(self.end_or(Failure::Internal, "")),
             Poll::Ready(None) => Asked::End,
             Poll::Pending if self.body_cannot_come() => {
                 Asked::Broken(self.end_or(Failure::InvalidResponse, "the guest returned before it finished its body"))
@@ -250,6 +256,10 @@ impl Streaming {
 
     /// Counts a frame on its way out and holds it to the limits.
     fn hand_out(&mut self, frame: Frame<Bytes>) -> Asked {
+        let context = &self.running.context;
+        if context.deadline.remaining(&context.tree).is_zero() {
+            return Asked::Broken(GuestFailure::new(Failure::Deadline, "the deadline passed while the body was sent"));
+        }
         let frame = match frame.into_trailers() {
             Ok(mut trailers) => {
                 strip_host_headers(&mut trailers);

@@ -109,6 +109,7 @@ impl Running {
     fn panic_was_caught(&mut self) {
         self.service.parts.counters.panics.fetch_add(1, Ordering::Relaxed);
         self.panicked = true;
+        self.ledger.breaks_off();
         let guest = self.guest.take();
         if catch_unwind(AssertUnwindSafe(|| drop(guest))).is_err() {
             self.service.parts.counters.panics.fetch_add(1, Ordering::Relaxed);
@@ -122,6 +123,11 @@ impl Running {
     /// The head of the response, once, if the guest has given it.
     pub(crate) fn take_response(&self) -> Option<Result<http::Response<WasiBody>, String>> {
         self.slot.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Whether the host panicked while it polled the guest.
+    pub(crate) fn panicked(&self) -> bool {
+        self.panicked
     }
 
     /// Why the guest failed, if it has ended and did.
@@ -167,7 +173,8 @@ impl Running {
     /// The guest ended well and its body too: it may serve again.
     pub(crate) fn keep_instance(&mut self) {
         let instance = self.ended.take().and_then(|end| end.instance);
-        if let (Some(idle), Some(instance)) = (&self.service.idle, instance) {
+        if let (Some(idle), Some(mut instance)) = (&self.service.idle, instance) {
+            instance.retire();
             idle.put(instance, self.service.parts.platform.clock.now());
         }
     }
@@ -175,6 +182,9 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
+        if !self.has_ended() || self.end_failure().is_some() {
+            self.ledger.breaks_off();
+        }
         // First the store, so that its slot is free when its permit is.
         let (guest, ended) = (self.guest.take(), self.ended.take());
         if catch_unwind(AssertUnwindSafe(move || drop((guest, ended)))).is_err() {

@@ -6,7 +6,7 @@ use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
-use crate::call::CallContext;
+use crate::call::{CallContext, NoCalls};
 use crate::capability::{http::OutgoingHttp, stdio::GuestLog, wasi};
 use crate::compile::ServiceParts;
 use crate::ledger::Ledger;
@@ -41,7 +41,7 @@ impl InstanceState {
             table,
             wasi: wasi::surroundings(&parts.platform, &log),
             http,
-            outgoing: OutgoingHttp::new(context, log.clone()),
+            outgoing: OutgoingHttp::new(context, log.clone(), Arc::clone(ledger)),
             limiter: InstanceLimiter::new(
                 Arc::clone(&parts.memory_budget),
                 parts.limits.memory.0,
@@ -58,7 +58,13 @@ impl InstanceState {
         self.log.serve_next(Arc::clone(ledger), Arc::clone(&context.tree));
         self.limiter.ledger = Arc::clone(ledger);
         ledger.memory_now(self.limiter.taken());
-        self.outgoing.context = context;
+        self.outgoing.serve_next(context, Arc::clone(ledger));
+    }
+
+    /// Between two requests the instance can call nobody, and holds nothing of
+    /// the snapshot that its last request began with.
+    pub(crate) fn retire(&mut self) {
+        self.outgoing.context.calls = Arc::new(NoCalls);
     }
 
     /// Whom the instance serves and what it has left.

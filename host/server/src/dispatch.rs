@@ -55,6 +55,8 @@ pub struct Arrival {
     pub listener: usize,
     /// How long its body may stand still.
     pub body_idle: Duration,
+    /// How long its client may keep the host waiting at once, either way.
+    pub client_patience: Duration,
     /// Its record.
     pub record: Arc<RequestRecord>,
 }
@@ -90,7 +92,8 @@ impl Dispatcher {
     /// Answers a request from outside. Never fails: a failure is an answer.
     pub async fn request(self: &Arc<Self>, arrival: Arrival) -> Response<AnswerBody> {
         let record = Arc::clone(&arrival.record);
-        let tree = Arc::new(CallTree::new(Arc::clone(record.id()), Arc::clone(&self.platform.clock)));
+        let clock = Arc::clone(&self.platform.clock);
+        let tree = Arc::new(CallTree::new(Arc::clone(record.id()), clock, arrival.client_patience));
         let response = match self.admit(arrival, &tree).await {
             Err(refused) => self.refused(refused, &record),
             Ok(run) => {
@@ -112,7 +115,7 @@ impl Dispatcher {
 
     /// Everything between the head of a request and an instance for it.
     async fn admit(self: &Arc<Self>, arrival: Arrival, tree: &Arc<CallTree>) -> Result<Run, Refused> {
-        let Arrival { request, listener, body_idle, record } = arrival;
+        let Arrival { request, listener, body_idle, record, client_patience: _ } = arrival;
         let snapshot = self.live.load();
         let authority = authority(&request)?;
         let (method, path) = (request.method().as_str(), request.uri().path());

@@ -223,7 +223,7 @@ impl Host {
             within(&self.platform, LAST_WORDS, self.connections_closed()).await;
         }
         self.phase.send_replace(Phase::Ending);
-        self.store.keyvalue.close().await;
+        within(&self.platform, LAST_WORDS, self.store.keyvalue.close()).await;
         self.access_log.0.flush(LAST_WORDS);
     }
 

@@ -94,9 +94,10 @@ impl Ingress {
             let accepted = {
                 let accept = std::pin::pin!(socket.accept());
                 let draining = std::pin::pin!(self.phase.wait_for(|phase| *phase != Phase::Serving));
-                match select(accept, draining).await {
-                    Either::Left((accepted, _)) => accepted,
-                    Either::Right(_) => return,
+                // In this order: nothing more is accepted once the end has begun.
+                match select(draining, accept).await {
+                    Either::Left(_) => return,
+                    Either::Right((accepted, _)) => accepted,
                 }
             };
             match accepted {
@@ -124,7 +125,11 @@ impl Connection {
         let this = Arc::new(self);
         this.ingress.metrics.connections.inc();
         // Answers are written whole; waiting to join them only delays.
-        let timed_out = stream.set_nodelay(true).is_ok() && this.serve(stream).await;
+        let served = AssertUnwindSafe(async { stream.set_nodelay(true).is_ok() && this.serve(stream).await });
+        let timed_out = served.catch_unwind().await.unwrap_or_else(|_panic| {
+            this.ingress.sandbox.counters().panics.fetch_add(1, Ordering::Relaxed);
+            false
+        });
         this.log_unclaimed(timed_out);
         this.ingress.metrics.connections.dec();
     }
@@ -167,8 +172,14 @@ impl Connection {
         let id = new_id(&self.ingress.platform);
         let record = dispatcher.recorder.begin(id, request.method().as_str(), request.uri().path(), origin);
         self.meter.answer(&exchange, &record, request.method() == Method::HEAD);
-        let arrival =
-            Arrival { request, listener: self.listener, body_idle: self.limits.body_idle, record: Arc::clone(&record) };
+        let limits = &self.limits;
+        let arrival = Arrival {
+            request,
+            listener: self.listener,
+            body_idle: limits.body_idle,
+            client_patience: limits.body_idle.max(limits.write_idle),
+            record: Arc::clone(&record),
+        };
         match AssertUnwindSafe(dispatcher.request(arrival)).catch_unwind().await {
             Ok(response) => response,
             Err(_panic) => {
@@ -179,9 +190,10 @@ impl Connection {
     }
 
     /// What never became a request is logged all the same: hyper answered it
-    /// with a bare status, or the connection ended before its head did.
+    /// with a bare status, or the connection ended before its head did. Only
+    /// the first: nothing after it was looked at.
     fn log_unclaimed(&self, timed_out: bool) {
-        for exchange in self.meter.unclaimed() {
+        if let Some(exchange) = self.meter.unclaimed() {
             let status = exchange.state().status;
             let failure = match status {
                 0 if timed_out => Failure::RequestTimeout,

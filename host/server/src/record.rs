@@ -36,6 +36,8 @@ pub struct ExchangeState {
     pub last_byte: Monotonic,
     /// The status of the response as it was sent, from its first line.
     pub status: u16,
+    /// Whether all of the response went out, as far as its framing tells.
+    pub complete: bool,
 }
 
 impl Exchange {
@@ -217,8 +219,9 @@ impl Drop for RequestRecord {
             Origin::Call { .. } => None,
         };
         // A head that never went out means that nobody was there to take it.
-        if found.failure.is_none() && found.status.is_none() {
-            found.failure = Some(GuestFailure::new(Failure::ClientGone, "the client left before the response began"));
+        let cut_off = exchange.is_some_and(|exchange| !exchange.complete);
+        if found.failure.is_none() && (found.status.is_none() || cut_off) {
+            found.failure = Some(GuestFailure::new(Failure::ClientGone, "the client left before it had the response"));
         }
         let failure = found.failure.as_ref().map(|failure| failure.failure);
         self.count(failure);

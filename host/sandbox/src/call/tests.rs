@@ -25,7 +25,7 @@ impl Clock for Hand {
 
 fn tree() -> (Arc<Hand>, CallTree) {
     let hand = Arc::new(Hand::default());
-    let tree = CallTree::new("id".into(), Arc::clone(&hand) as Arc<dyn Clock>);
+    let tree = CallTree::new("id".into(), Arc::clone(&hand) as Arc<dyn Clock>, ms(1_000));
     (hand, tree)
 }
 
@@ -57,6 +57,19 @@ fn waiting_for_the_client_counts_against_no_deadline() {
     tree.wait_ends();
     assert_eq!(root.remaining(&tree), ms(50));
     hand.0.store(701, Ordering::Relaxed);
+    assert_eq!(root.remaining(&tree), Duration::ZERO);
+}
+
+#[test]
+fn one_wait_for_the_client_counts_only_so_long() {
+    let (hand, tree) = tree();
+    let root = Deadline::new(&tree, ms(100), None);
+    tree.wait_begins();
+    hand.0.store(1_099, Ordering::Relaxed);
+    assert_eq!(root.remaining(&tree), ms(1));
+    hand.0.store(1_100, Ordering::Relaxed);
+    assert_eq!(root.remaining(&tree), Duration::ZERO);
+    tree.wait_ends();
     assert_eq!(root.remaining(&tree), Duration::ZERO);
 }
 

@@ -5,20 +5,24 @@
 //! so that a callee can believe them.
 
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::{Arc, LazyLock};
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use hostel_model::limits::fixed;
 use http::uri::Scheme;
 use http::{HeaderMap, HeaderName};
+use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use wasmtime_wasi_http::{
     DEFAULT_FORBIDDEN_HEADERS, Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpHooks,
 };
 
 use super::stdio::GuestLog;
-use crate::call::{Call, CallContext, CallRefused, IncomingBody};
+use crate::call::{Call, CallContext, CallRefused};
 use crate::error::BodyError;
+use crate::ledger::Ledger;
 
 /// The end of every name that stands for a service of this host.
 const INTERNAL: &str = ".internal";
@@ -34,11 +38,17 @@ pub(crate) struct OutgoingHttp {
     /// Whom the instance serves: the caller of every call it makes.
     pub(crate) context: CallContext,
     log: GuestLog,
+    ledger: Arc<Ledger>,
 }
 
 impl OutgoingHttp {
-    pub(crate) fn new(context: CallContext, log: GuestLog) -> Self {
-        Self { context, log }
+    pub(crate) fn new(context: CallContext, log: GuestLog, ledger: Arc<Ledger>) -> Self {
+        Self { context, log, ledger }
+    }
+
+    pub(crate) fn serve_next(&mut self, context: CallContext, ledger: Arc<Ledger>) {
+        self.context = context;
+        self.ledger = ledger;
     }
 
     fn refuse(&self, slug: &'static str, detail: &str, error: Error) -> Box<dyn Future<Output = Outcome> + Send> {
@@ -82,7 +92,8 @@ impl WasiHttpHooks for OutgoingHttp {
                 return self.refuse("egress-denied", &detail, Error::HttpRequestDenied);
             }
         };
-        let mut request = request.map(from_guest);
+        let ledger = Arc::clone(&self.ledger);
+        let mut request = request.map(|inner| CallerBody { inner, ledger }.boxed_unsync());
         strip_host_headers(request.headers_mut());
         let (calls, clock) = (Arc::clone(&self.context.calls), Arc::clone(self.context.tree.clock()));
         let patience = options.and_then(|options| options.first_byte_timeout);
@@ -155,17 +166,40 @@ pub fn strip_host_headers(headers: &mut HeaderMap) {
     }
 }
 
-/// A guest's body as a callee sees it: forged trailers gone, errors ours.
-fn from_guest(body: WasiBody) -> IncomingBody {
-    body.map_frame(|frame: http_body::Frame<Bytes>| match frame.into_trailers() {
-        Ok(mut trailers) => {
-            strip_host_headers(&mut trailers);
-            http_body::Frame::trailers(trailers)
-        }
-        Err(frame) => frame,
-    })
-    .map_err(|_error| BodyError::Truncated)
-    .boxed_unsync()
+/// A guest's body as a callee sees it: forged trailers gone, errors ours, and
+/// never finished because its guest was.
+struct CallerBody {
+    inner: WasiBody,
+    ledger: Arc<Ledger>,
+}
+
+impl Body for CallerBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let this = self.get_mut();
+        Poll::Ready(match std::task::ready!(Pin::new(&mut this.inner).poll_frame(context)) {
+            Some(Ok(mut frame)) => {
+                if let Some(trailers) = frame.trailers_mut() {
+                    strip_host_headers(trailers);
+                }
+                Some(Ok(frame))
+            }
+            Some(Err(_error)) => Some(Err(BodyError::Truncated)),
+            // wasmtime says "end" of a body whose store is gone, too.
+            None if this.ledger.is_broken_off() => Some(Err(BodyError::Truncated)),
+            None => None,
+        })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        !self.ledger.is_broken_off() && self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
 }
 
 fn to_guest(refused: CallRefused) -> Error {

@@ -21,11 +21,14 @@ pub struct OpenBucket {
     stops: Vec<String>,
 }
 
-/// A compare-and-swap that a guest has begun.
+/// Listings of one handle that may be under way; their places are kept.
+const STOPS: usize = 1_024;
+
+/// A compare-and-swap that a guest has begun. It holds no value: a guest may
+/// begin many, and values are large.
 pub struct PendingSwap {
     bucket: Bucket,
     key: String,
-    seen: Option<Vec<u8>>,
     version: Version,
 }
 
@@ -68,7 +71,7 @@ impl InstanceState {
             Ok(seen) => seen,
             Err(error) => return Ok(Err(error.into())),
         };
-        let pending = PendingSwap { bucket, key, seen: seen.value, version: seen.version };
+        let pending = PendingSwap { bucket, key, version: seen.version };
         Ok(Ok(self.table.push(pending)?))
     }
 }

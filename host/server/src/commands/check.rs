@@ -18,6 +18,7 @@ pub(super) fn check(path: &Path, environment: Environment<'_>) -> Exit {
     match component_problems(&loaded, &request) {
         Ok(problems) => loaded.problems.extend(problems),
         Err(error) => {
+            show(&loaded.problems);
             fail(&error);
             return Exit::from(&error);
         }

@@ -94,10 +94,11 @@ async fn serve_until_told(host: Host, mut signals: Signals, log: &LineWriter) ->
     log.flush(LOG_PATIENCE);
     say(&served(&host));
     signals.next().await;
-    say("stopping: finishing what is in flight (again to stop at once)");
+    // Through the log's thread: nobody waits here for a terminal that is not read.
+    log.write(b"stopping: finishing what is in flight (again to stop at once)\n".to_vec());
     tokio::select! {
         () = host.shutdown() => {
-            say("stopped");
+            log.write(b"stopped\n".to_vec());
             Exit::Clean
         }
         number = signals.next() => std::process::exit(128 + number),

@@ -157,9 +157,10 @@ fn for_callee(
 async fn perform(run: Run, record: Arc<RequestRecord>, bodies: Arc<CallBytes>, mut answer: oneshot::Sender<Answer>) {
     let service = Arc::clone(&run.service);
     let invocation = std::pin::pin!(Dispatcher::run(run));
-    let outcome = match select(invocation, std::pin::pin!(answer.closed())).await {
-        Either::Left((outcome, _)) => outcome,
-        Either::Right(_) => {
+    // In this order: a caller that is gone has nothing more to say to the callee.
+    let outcome = match select(std::pin::pin!(answer.closed()), invocation).await {
+        Either::Right((outcome, _)) => outcome,
+        Either::Left(_) => {
             record.failed(GuestFailure::new(Failure::ClientGone, "the caller no longer wanted the answer"));
             return;
         }

@@ -83,8 +83,11 @@ impl<B: Body<Data = Bytes, Error = BodyError> + Unpin> Body for Counted<B> {
     }
 }
 
-/// A body that arrives from another task.
-struct Handed(mpsc::Receiver<Result<Frame<Bytes>, BodyError>>);
+/// A body that arrives from another task: frames, and `None` at its proper end.
+struct Handed {
+    frames: mpsc::Receiver<Option<Result<Frame<Bytes>, BodyError>>>,
+    over: bool,
+}
 
 impl Body for Handed {
     type Data = Bytes;
@@ -94,7 +97,14 @@ impl Body for Handed {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        self.0.poll_recv(context)
+        if self.over {
+            return Poll::Ready(None);
+        }
+        let handed = std::task::ready!(self.frames.poll_recv(context));
+        // A task that ended without saying so did not finish the body.
+        let frame = handed.unwrap_or(Some(Err(BodyError::Truncated)));
+        self.over = !matches!(frame, Some(Ok(_)));
+        Poll::Ready(frame)
     }
 }
 
@@ -115,7 +125,7 @@ pub(super) async fn hand_over(
     let (head, mut body) = response.into_parts();
     // One frame waits here, one in the caller's hands: the rest stays with the callee.
     let (frames, handed) = mpsc::channel(1);
-    let handed = Counted::response(Handed(handed), bytes, record).boxed_unsync();
+    let handed = Counted::response(Handed { frames: handed, over: false }, bytes, record).boxed_unsync();
     if answer.send(Ok(Response::from_parts(head, handed))).is_err() {
         return;
     }
@@ -128,15 +138,10 @@ pub(super) async fn hand_over(
             frame = body.frame() => frame,
             () = frames.closed() => return,
         };
-        match frame {
-            Some(frame) => {
-                let broken = frame.is_err();
-                room.send(frame);
-                if broken {
-                    return;
-                }
-            }
-            None => return,
+        let over = !matches!(frame, Some(Ok(_)));
+        room.send(frame);
+        if over {
+            return;
         }
     }
 }

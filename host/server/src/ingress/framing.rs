@@ -48,6 +48,8 @@ pub struct Framing {
     chunked: bool,
     status: u16,
     last_status: u16,
+    /// The framing could not be read.
+    lost: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,6 +85,7 @@ impl Framing {
             chunked: false,
             status: 0,
             last_status: 0,
+            lost: false,
         }
     }
 
@@ -90,6 +93,12 @@ impl Framing {
     #[must_use]
     pub fn last_status(&self) -> u16 {
         self.last_status
+    }
+
+    /// Whether the message now followed has no end of its own.
+    #[must_use]
+    pub fn ends_with_connection(&self) -> bool {
+        self.state == State::UntilClose
     }
 
     /// Follows `bytes` to the end of the message or of the bytes, adding to
@@ -160,7 +169,7 @@ impl Framing {
         counts.line += step as u64;
         // hyper skips empty lines before a request; so does this.
         if whole && !self.line_is_empty() {
-            let status = self.line.get(9..12).and_then(|digits| std::str::from_utf8(digits).ok());
+            let status = self.line.get(8..11).and_then(|digits| std::str::from_utf8(digits).ok());
             self.status = status.and_then(|digits| digits.parse().ok()).unwrap_or(0);
             self.last_status = self.status;
             self.state = State::Headers;
@@ -197,6 +206,10 @@ impl Framing {
         if response && (bodyless || matches!(self.status, 204 | 304)) {
             return true;
         }
+        if self.lost {
+            self.state = State::UntilClose;
+            return false;
+        }
         self.state = match (self.chunked, self.length) {
             (true, _) => State::ChunkSize,
             (false, Some(0)) => return true,
@@ -226,11 +239,16 @@ impl Framing {
         };
         let (name, value) = self.line.split_at(colon);
         let value = value.get(1..).unwrap_or_default().trim_ascii();
-        if name.eq_ignore_ascii_case(b"content-length") {
+        let (length, coding) = (b"content-length", b"transfer-encoding");
+        let cut = self.line.len() >= LINE_PREFIX;
+        if cut && (name.eq_ignore_ascii_case(length) || name.eq_ignore_ascii_case(coding)) {
+            // Nobody writes it like that; whatever follows is not told apart.
+            self.lost = true;
+        } else if name.eq_ignore_ascii_case(length) {
             self.length = std::str::from_utf8(value).ok().and_then(|digits| digits.parse().ok());
-        } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
+        } else if name.eq_ignore_ascii_case(coding) {
             let last = value.rsplit(|byte| *byte == b',').next().unwrap_or_default();
-            self.chunked = last.trim_ascii().eq_ignore_ascii_case(b"chunked");
+            self.chunked = last.eq_ignore_ascii_case(b"chunked");
         }
     }
 
@@ -239,7 +257,9 @@ impl Framing {
         let end = bytes.iter().position(|byte| *byte == b'\n');
         let step = end.map_or(bytes.len(), |end| end + 1);
         let room = LINE_PREFIX.saturating_sub(self.line.len());
-        self.line.extend(bytes.iter().take(step.min(room)));
+        // Without blanks, of which any number may stand around a value.
+        let marks = bytes.iter().take(step).filter(|byte| !matches!(byte, b' ' | b'\t'));
+        self.line.extend(marks.take(room));
         (step, end.is_some())
     }
 

@@ -104,9 +104,10 @@ impl Body for RequestBody {
     fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = self.get_mut();
         this.wait.guest.register(context.waker());
+        // Before it is asked: bytes that come meanwhile end the wait.
+        this.wait.begin();
         let polled = Pin::new(&mut this.inner).poll_frame(&mut Context::from_waker(&this.wait_waker));
         let Poll::Ready(polled) = polled else {
-            this.wait.begin();
             return this.poll_idle(context);
         };
         this.wait.end();

@@ -16,6 +16,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::framing::{Direction, Framing};
 use crate::record::{Exchange, RequestRecord};
 
+/// Requests that a client may send ahead and have told apart.
+const UNCLAIMED_MAX: usize = 256;
+
 /// The meter of one connection, shared by its socket and its requests.
 #[derive(Clone)]
 pub struct Meter(Arc<Mutex<MeterState>>);
@@ -64,12 +67,13 @@ impl Meter {
         self.state().answering.push_back(answering);
     }
 
-    /// Exchanges that began and never became a request, when the connection ends.
+    /// The first exchange that began and never became a request, when the
+    /// connection ends.
     #[must_use]
-    pub fn unclaimed(&self) -> Vec<Arc<Exchange>> {
-        let exchanges: Vec<_> = self.state().unclaimed.drain(..).collect();
+    pub fn unclaimed(&self) -> Option<Arc<Exchange>> {
+        let first = self.state().unclaimed.pop_front();
         // Line ends between requests are not one.
-        exchanges.into_iter().filter(|exchange| exchange.state().received.total() > 2).collect()
+        first.filter(|exchange| exchange.state().received.total() > 2)
     }
 
     fn state(&self) -> MutexGuard<'_, MeterState> {
@@ -87,6 +91,10 @@ impl Meter {
                 exchange
             });
             let followed = exchange.update(|seen| state.reading.follow(bytes, false, &mut seen.received));
+            if followed.ended && state.unclaimed.len() >= UNCLAIMED_MAX {
+                // More than hyper would read ahead: nothing is told apart from here on.
+                return;
+            }
             if followed.ended {
                 state.current = None;
             }
@@ -109,6 +117,7 @@ impl Meter {
                 seen.last_byte = now;
                 let followed = state.writing.follow(bytes, head_only, &mut seen.sent);
                 seen.status = state.writing.last_status();
+                seen.complete = followed.ended || state.writing.ends_with_connection();
                 followed
             });
             if followed.ended {

@@ -3,7 +3,7 @@
 use hostel_storage::KeyValueError;
 use wasmtime::component::Resource;
 
-use super::{OpenBucket, StoreError};
+use super::{OpenBucket, STOPS, StoreError};
 use crate::bindings::wasi::keyvalue0_2_0_draft::store::{self, Error, KeyResponse};
 use crate::bindings::wasi::keyvalue0_2_0_draft::{atomics, batch};
 use crate::state::InstanceState;
@@ -72,6 +72,9 @@ impl store::HostBucket for InstanceState {
             Ok(page) => page,
             Err(error) => return reply(Err(error)),
         };
+        if page.cursor.is_some() && open.stops.len() >= STOPS {
+            return Ok(Err(Error::Other("too many listings of one handle; open the bucket again".to_owned())));
+        }
         let cursor = page.cursor.map(|stop| {
             open.stops.push(stop);
             open.stops.len() as u64

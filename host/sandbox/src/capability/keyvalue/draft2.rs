@@ -110,8 +110,7 @@ impl atomics::Host for InstanceState {
         match pending.bucket.swap(pending.key.clone(), pending.version, value).await {
             Ok(Swap::Done) => Ok(Ok(())),
             Ok(Swap::Conflict(now)) => {
-                let fresh =
-                    PendingSwap { bucket: pending.bucket, key: pending.key, seen: now.value, version: now.version };
+                let fresh = PendingSwap { bucket: pending.bucket, key: pending.key, version: now.version };
                 Ok(Err(CasError::CasFailed(self.table.push(fresh)?)))
             }
             Err(error) => Ok(Err(CasError::StoreError(StoreError::from(error).into()))),
@@ -130,7 +129,12 @@ impl atomics::HostCas for InstanceState {
     }
 
     async fn current(&mut self, cas: Resource<PendingSwap>) -> wasmtime::Result<Result<Option<Vec<u8>>, Error>> {
-        Ok(Ok(self.table.get(&cas)?.seen.clone()))
+        let pending = self.table.get_mut(&cas)?;
+        // What is read now is what the swap will be held to.
+        reply(pending.bucket.read_versioned(&pending.key).map(|now| {
+            pending.version = now.version;
+            now.value
+        }))
     }
 
     async fn drop(&mut self, cas: Resource<PendingSwap>) -> wasmtime::Result<()> {
