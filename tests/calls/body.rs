@@ -61,6 +61,25 @@ fn a_body_goes_through_two_services_and_back_unchanged() {
 }
 
 #[test]
+fn half_a_call_of_a_caller_that_died_is_never_taken_for_a_whole_one() {
+    let mut harness = Harness::new().serves("dies", guest::DIES_WHILE_CALLING_P2).calls(&["store2", "store3"]);
+    for (name, path) in [("store2", guest::KEYVALUE_P2), ("store3", guest::KEYVALUE_P3)] {
+        harness = harness.serves(name, path).keyvalue("default");
+    }
+    let host = harness.start();
+    for callee in ["store2", "store3"] {
+        let path = format!("/dies?authority={callee}.internal&path=/{callee}%3Fop%3Dset%26key%3Dk");
+        let answer = host.get(&path);
+        assert_eq!(answer.status, 502, "{callee}");
+        // The callee is over when its line is written.
+        let line = host.call_line_for(answer.id(), callee);
+        assert_eq!((line["received"]["body"].as_u64(), line["outcome"] == "ok"), (Some(4), false), "{line}");
+        let stored = host.get(&format!("/{callee}?op=exists&key=k")).json();
+        assert_eq!(stored["result"], false, "{callee}: {stored}");
+    }
+}
+
+#[test]
 fn a_callees_body_limit_holds_for_calls() {
     let host = Harness::new()
         .serves("p2", guest::CALLER_P2)
