@@ -7,20 +7,26 @@
 
 mod bench;
 mod client;
+mod frames;
+mod http2;
 mod log;
 mod process;
 mod request;
 mod running;
 mod scenario;
+mod tls;
 mod wait;
 
 pub use bench::Bench;
 pub use client::{Answer, Connection};
+pub use frames::{Frame, Frames, kind};
+pub use http2::{Http2, Outcome};
 pub use log::Captured;
 pub use process::Process;
 pub use request::Request;
 pub use running::Running;
 pub use scenario::Harness;
+pub use tls::{Authority, secured, shown};
 pub use wait::eventually;
 
 /// Paths of the components that `build.rs` built.

@@ -8,6 +8,7 @@ mod harness;
 mod access_log;
 mod bodies;
 mod calls;
+mod edge;
 mod examples;
 mod failures;
 mod fixed_ports;

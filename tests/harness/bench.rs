@@ -9,7 +9,8 @@ use hostel::access_log::AccessLog;
 use hostel::deploy::{DeployError, Deployer, Store};
 use hostel::dispatch::Dispatcher;
 use hostel::dispatch::admission::{Permits, Queue};
-use hostel::ingress::{Ingress, Phase};
+use hostel::edge::Listener;
+use hostel::ingress::{Door, Ingress, Phase};
 use hostel::line_writer::LineWriter;
 use hostel::live::{LiveTable, Snapshot};
 use hostel::metrics::Metrics;
@@ -17,8 +18,10 @@ use hostel::platform::real_platform;
 use hostel::record::Recorder;
 use hostel_model::limits::ListenerLimits;
 use hostel_model::name::ServiceName;
+use hostel_model::target::{PathRules, Underscores};
 use hostel_sandbox::Sandbox;
 use hostel_storage::{Artifacts, Journal, KeyValue, StateFolder};
+use http::uri::Scheme;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -75,10 +78,29 @@ impl Bench {
             metrics: Arc::clone(&metrics),
             platform: platform.clone(),
             phase: watched,
+            descriptors: Arc::new(Semaphore::new(CONNECTIONS)),
         };
         let socket = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = socket.local_addr().unwrap();
-        runtime.spawn(ingress.serve(socket, 0, ListenerLimits::default(), Arc::new(Semaphore::new(CONNECTIONS))));
+        let listener = Listener {
+            place: 0,
+            port: address.port(),
+            scheme: Scheme::HTTP,
+            limits: ListenerLimits::default(),
+            paths: PathRules::default(),
+            underscores: Underscores::default(),
+            trusted: Vec::new(),
+            redirect_to: None,
+        };
+        let door = Door {
+            socket,
+            listener: Arc::new(listener),
+            tls: None,
+            h2c: false,
+            connections: Arc::new(Semaphore::new(CONNECTIONS)),
+            addresses: Arc::default(),
+        };
+        runtime.spawn(ingress.serve(door));
         let deployer = Deployer::new(Arc::clone(&sandbox), Arc::clone(&live), Arc::clone(&store), metrics, platform);
         Self { deployer, live, store, sandbox, log, folder, address, _phase: phase, _runtime: runtime, _state: state }
     }

@@ -1,12 +1,14 @@
 //! A host at work, which proves when it is dropped that nothing leaked and nothing panicked.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
-use hostel::host::{Host, HostSettings};
+use hostel::host::{Host, HostSettings, ListenerSettings};
 use hostel::metrics::Levels;
 use hostel::platform::real_platform;
-use hostel_model::plan::Isolation;
+use hostel::tls::ListenerTls;
+use hostel_model::plan::{Isolation, ListenerPlan};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -33,7 +35,9 @@ impl Running {
         let settings = HostSettings {
             deploy: harness.request(),
             limits: harness.limits,
-            listeners: harness.listeners,
+            listeners: harness.listeners.into_iter().map(|plan| listener(plan, &folder)).collect(),
+            admin_socket: None,
+            admin_address: None,
             access_log: Box::new(log.clone()),
         };
         let platform = real_platform(runtime.handle().clone());
@@ -126,6 +130,12 @@ impl Running {
             self.runtime.block_on(async { tokio::time::timeout(Duration::from_secs(30), host.shutdown()).await });
         assert!(done.is_ok() || std::thread::panicking(), "the host did not stop");
     }
+}
+
+/// A listener with the certificates that its plan names.
+fn listener(plan: ListenerPlan, root: &Path) -> ListenerSettings {
+    let tls = plan.tls.as_ref().map(|tls| ListenerTls::load(tls, root).unwrap_or_else(|error| panic!("{error}")));
+    ListenerSettings { plan, tls }
 }
 
 impl Drop for Running {

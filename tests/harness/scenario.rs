@@ -128,6 +128,13 @@ impl Harness {
         self
     }
 
+    /// Changes the last listener.
+    #[must_use]
+    pub fn listener_plan(mut self, change: impl FnOnce(&mut ListenerPlan)) -> Self {
+        change(self.listeners.last_mut().expect("there must be a listener"));
+        self
+    }
+
     /// One more listener, for these services alone.
     #[must_use]
     pub fn listener_for(mut self, names: &[&str]) -> Self {

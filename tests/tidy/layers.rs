@@ -32,15 +32,28 @@ const NEVER_IN_MODEL: [&str; 4] = ["tokio", "http", "futures", "tracing"];
 const ORDER: &[&[&[&str]]] = &[
     &[&["main"]],
     &[&["commands"]],
-    &[&["cli"], &["config"], &["host"]],
-    &[&["ingress", "ingress::wire"]],
+    &[&["cli"], &["config"]],
+    &[&["host", "host::doors", "host::numbers"]],
+    &[&["ingress", "ingress::connection"], &["admin"]],
+    &[&["ingress::wire"], &["ingress::frames"], &["ingress::streams"]],
+    &[&["ingress::meter", "ingress::head", "ingress::chunks"]],
     &[&["dispatch", "dispatch::call", "dispatch::call_body"], &["deploy"]],
     &[&["live"], &["ingress::request_body"]],
     &[&["dispatch::admission"]],
     // A record writes its line, and the line shows a record.
     &[&["record", "access_log"]],
-    &[&["respond"], &["metrics"], &["telemetry"], &["answer"], &["ingress::framing"], &["platform"], &["machine"]],
-    &[&["line_writer"]],
+    &[
+        &["respond"],
+        &["metrics"],
+        &["telemetry"],
+        &["answer"],
+        &["ingress::framing"],
+        &["ingress::linger"],
+        &["platform"],
+        &["machine"],
+        &["edge", "edge::aim", "edge::forwarded", "edge::headers"],
+    ],
+    &[&["line_writer"], &["pace"], &["timer"], &["tls"], &["ingress::rewind"], &["ingress::addresses"]],
 ];
 
 #[test]

@@ -21,6 +21,8 @@ mod root;
 
 mod listener;
 
+mod admin;
+
 mod service;
 
 mod grants;
@@ -97,6 +99,7 @@ fn finish(draft: root::Draft, report: problem::Report<'_>) -> Parsed {
         state: draft.state,
         drop_in: draft.drop_in,
         listeners,
+        admin: draft.admin,
         services: draft.services.into_values().map(|service| service.plan).collect(),
         host: draft.host,
     };

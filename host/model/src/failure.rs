@@ -13,6 +13,10 @@ mod tests;
 pub enum Failure {
     /// Framing, host, path or header rules broken.
     BadRequest,
+    /// Credentials are missing or wrong.
+    Unauthenticated,
+    /// The credentials are good, but not for this.
+    Forbidden,
     /// No route for this host and path.
     NoRoute,
     /// Routes for this path, none for this method.
@@ -23,6 +27,10 @@ pub enum Failure {
     ContentTooLarge,
     /// The request line is too long.
     UriTooLong,
+    /// The connection was made for another host (RFC 9110, 15.5.20).
+    Misdirected,
+    /// The client expects something other than `100-continue` (RFC 9110, 10.1.1).
+    ExpectationFailed,
     /// The header block is too large or has too many fields.
     HeadersTooLarge,
     /// The guest trapped or left with an error code.
@@ -78,21 +86,26 @@ pub enum Failure {
 }
 
 use Failure::{
-    BadRequest, CallDenied, ClientGone, ContentTooLarge, CpuLimit, Deadline, Draining, EgressDenied, FanOut,
-    HandleLimit, HeadersTooLarge, HostcallLimit, Internal, InvalidResponse, Loop, MemoryLimit, MethodNotAllowed,
-    NoResponse, NoRoute, NotReady, Overloaded, PoolExhausted, RequestTimeout, ServiceSaturated, StorageFailed,
-    StorageFull, Trap, Truncated, UnknownService, UpstreamFailed, UpstreamTimeout, UriTooLong,
+    BadRequest, CallDenied, ClientGone, ContentTooLarge, CpuLimit, Deadline, Draining, EgressDenied, ExpectationFailed,
+    FanOut, Forbidden, HandleLimit, HeadersTooLarge, HostcallLimit, Internal, InvalidResponse, Loop, MemoryLimit,
+    MethodNotAllowed, Misdirected, NoResponse, NoRoute, NotReady, Overloaded, PoolExhausted, RequestTimeout,
+    ServiceSaturated, StorageFailed, StorageFull, Trap, Truncated, Unauthenticated, UnknownService, UpstreamFailed,
+    UpstreamTimeout, UriTooLong,
 };
 
 impl Failure {
     /// All of them, in the order of their declaration.
     pub const ALL: &[Self] = &[
         BadRequest,
+        Unauthenticated,
+        Forbidden,
         NoRoute,
         MethodNotAllowed,
         RequestTimeout,
         ContentTooLarge,
         UriTooLong,
+        Misdirected,
+        ExpectationFailed,
         HeadersTooLarge,
         Trap,
         MemoryLimit,
@@ -126,11 +139,15 @@ impl Failure {
     pub fn slug(self) -> &'static str {
         match self {
             BadRequest => "bad-request",
+            Unauthenticated => "unauthenticated",
+            Forbidden => "forbidden",
             NoRoute => "no-route",
             MethodNotAllowed => "method-not-allowed",
             RequestTimeout => "request-timeout",
             ContentTooLarge => "content-too-large",
             UriTooLong => "uri-too-long",
+            Misdirected => "misdirected",
+            ExpectationFailed => "expectation-failed",
             HeadersTooLarge => "headers-too-large",
             Trap => "trap",
             MemoryLimit => "memory-limit",
@@ -166,11 +183,15 @@ impl Failure {
     pub fn status(self) -> Option<u16> {
         Some(match self {
             BadRequest => 400,
+            Unauthenticated => 401,
+            Forbidden => 403,
             NoRoute => 404,
             MethodNotAllowed => 405,
             RequestTimeout => 408,
             ContentTooLarge => 413,
             UriTooLong => 414,
+            ExpectationFailed => 417,
+            Misdirected => 421,
             HeadersTooLarge => 431,
             Trap | MemoryLimit | HandleLimit | HostcallLimit | NoResponse | InvalidResponse | FanOut
             | UpstreamFailed => 502,
@@ -188,11 +209,15 @@ impl Failure {
     pub fn title(self) -> &'static str {
         match self {
             BadRequest => "the request breaks the rules of HTTP",
+            Unauthenticated => "the request has no valid credentials",
+            Forbidden => "the request is not allowed",
             NoRoute => "no route leads to a service",
             MethodNotAllowed => "the route does not take this method",
             RequestTimeout => "the request came too slowly",
             ContentTooLarge => "the request's body is too large",
             UriTooLong => "the request line is too long",
+            Misdirected => "the connection is for another host",
+            ExpectationFailed => "the request expects what the host does not do",
             HeadersTooLarge => "the request's headers are too large",
             Trap => "the service crashed",
             MemoryLimit => "the service used up its memory",
@@ -223,22 +248,33 @@ impl Failure {
     }
 
     /// Whether the client may simply send the request again: it was refused
-    /// before any service saw it, so nothing happens twice.
+    /// before any service saw it, so nothing happens twice. What is misdirected
+    /// needs a connection of its own.
     #[must_use]
     pub fn retryable(self) -> bool {
         match self {
-            Overloaded | ServiceSaturated | PoolExhausted | NotReady | Draining => true,
-            BadRequest | NoRoute | MethodNotAllowed | RequestTimeout | ContentTooLarge | UriTooLong
-            | HeadersTooLarge | Trap | MemoryLimit | HandleLimit | HostcallLimit | NoResponse | InvalidResponse
-            | CpuLimit | Deadline | Loop | FanOut | CallDenied | EgressDenied | UnknownService | StorageFull
-            | StorageFailed | Truncated | ClientGone | Internal | UpstreamFailed | UpstreamTimeout => false,
+            Overloaded | ServiceSaturated | PoolExhausted | NotReady | Draining | Misdirected => true,
+            BadRequest | Unauthenticated | Forbidden | NoRoute | MethodNotAllowed | RequestTimeout
+            | ContentTooLarge | UriTooLong | ExpectationFailed | HeadersTooLarge | Trap | MemoryLimit | HandleLimit
+            | HostcallLimit | NoResponse | InvalidResponse | CpuLimit | Deadline | Loop | FanOut | CallDenied
+            | EgressDenied | UnknownService | StorageFull | StorageFailed | Truncated | ClientGone | Internal
+            | UpstreamFailed | UpstreamTimeout => false,
         }
     }
 
     /// Whether the response carries `Retry-After`: it pays to come back soon.
     #[must_use]
     pub fn retry_after(self) -> bool {
-        self.retryable()
+        match self {
+            Overloaded | ServiceSaturated | PoolExhausted | NotReady | Draining => true,
+            // Waiting changes nothing: another connection does.
+            Misdirected => false,
+            BadRequest | Unauthenticated | Forbidden | NoRoute | MethodNotAllowed | RequestTimeout
+            | ContentTooLarge | UriTooLong | ExpectationFailed | HeadersTooLarge | Trap | MemoryLimit | HandleLimit
+            | HostcallLimit | NoResponse | InvalidResponse | CpuLimit | Deadline | Loop | FanOut | CallDenied
+            | EgressDenied | UnknownService | StorageFull | StorageFailed | Truncated | ClientGone | Internal
+            | UpstreamFailed | UpstreamTimeout => false,
+        }
     }
 
     /// Whether the connection ends with it: the rest of the request cannot be
@@ -246,13 +282,12 @@ impl Failure {
     #[must_use]
     pub fn closes_connection(self) -> bool {
         match self {
-            BadRequest | RequestTimeout | ContentTooLarge | UriTooLong | HeadersTooLarge | Truncated | ClientGone => {
-                true
-            }
-            NoRoute | MethodNotAllowed | Trap | MemoryLimit | HandleLimit | HostcallLimit | NoResponse
-            | InvalidResponse | CpuLimit | Deadline | Overloaded | ServiceSaturated | PoolExhausted | NotReady
-            | Draining | Loop | FanOut | CallDenied | EgressDenied | UnknownService | StorageFull | StorageFailed
-            | Internal | UpstreamFailed | UpstreamTimeout => false,
+            BadRequest | RequestTimeout | ContentTooLarge | UriTooLong | ExpectationFailed | HeadersTooLarge
+            | Truncated | ClientGone => true,
+            Unauthenticated | Forbidden | NoRoute | MethodNotAllowed | Misdirected | Trap | MemoryLimit
+            | HandleLimit | HostcallLimit | NoResponse | InvalidResponse | CpuLimit | Deadline | Overloaded
+            | ServiceSaturated | PoolExhausted | NotReady | Draining | Loop | FanOut | CallDenied | EgressDenied
+            | UnknownService | StorageFull | StorageFailed | Internal | UpstreamFailed | UpstreamTimeout => false,
         }
     }
 
@@ -266,8 +301,8 @@ impl Failure {
     #[must_use]
     pub fn proxy_error(self) -> &'static str {
         match self {
-            BadRequest | MethodNotAllowed | RequestTimeout | ContentTooLarge | UriTooLong | HeadersTooLarge
-            | ClientGone => "http_request_error",
+            BadRequest | MethodNotAllowed | RequestTimeout | ContentTooLarge | UriTooLong | Misdirected
+            | ExpectationFailed | HeadersTooLarge | ClientGone => "http_request_error",
             NoRoute | UnknownService => "destination_not_found",
             Trap | MemoryLimit | HandleLimit | HostcallLimit | NoResponse | Truncated => "http_response_incomplete",
             InvalidResponse => "http_protocol_error",
@@ -275,7 +310,7 @@ impl Failure {
             Overloaded | ServiceSaturated | PoolExhausted => "connection_limit_reached",
             NotReady | Draining | UpstreamFailed => "destination_unavailable",
             Loop => "proxy_loop_detected",
-            FanOut | CallDenied | EgressDenied => "http_request_denied",
+            Unauthenticated | Forbidden | FanOut | CallDenied | EgressDenied => "http_request_denied",
             StorageFull | StorageFailed | Internal => "proxy_internal_error",
         }
     }
@@ -287,10 +322,11 @@ impl Failure {
             Trap | MemoryLimit | HandleLimit | HostcallLimit | NoResponse | InvalidResponse | CpuLimit | Deadline => {
                 true
             }
-            BadRequest | NoRoute | MethodNotAllowed | RequestTimeout | ContentTooLarge | UriTooLong
-            | HeadersTooLarge | Overloaded | ServiceSaturated | PoolExhausted | NotReady | Draining | Loop | FanOut
-            | CallDenied | EgressDenied | UnknownService | StorageFull | StorageFailed | Truncated | ClientGone
-            | Internal | UpstreamFailed | UpstreamTimeout => false,
+            BadRequest | Unauthenticated | Forbidden | NoRoute | MethodNotAllowed | RequestTimeout
+            | ContentTooLarge | UriTooLong | Misdirected | ExpectationFailed | HeadersTooLarge | Overloaded
+            | ServiceSaturated | PoolExhausted | NotReady | Draining | Loop | FanOut | CallDenied | EgressDenied
+            | UnknownService | StorageFull | StorageFailed | Truncated | ClientGone | Internal | UpstreamFailed
+            | UpstreamTimeout => false,
         }
     }
 }

@@ -25,6 +25,10 @@ pub mod failure;
 
 pub mod grant;
 
+pub mod network;
+
+pub mod target;
+
 pub mod route;
 
 pub mod plan;
@@ -32,3 +36,6 @@ pub mod plan;
 pub mod config;
 
 pub mod platform;
+
+#[cfg(test)]
+mod numbers;

@@ -92,13 +92,13 @@ pub struct HostLimits {
     pub drain: Duration,
 }
 
-/// What a listening socket grants a client. Not configurable yet.
+/// What a listening socket grants a client; the keys of `limits` of a `[[listener]]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListenerLimits {
     /// Bytes of request line and headers together.
     pub header_block: ByteSize,
-    /// Number of header fields. The HTTP library's own default: setting it
-    /// there costs an allocation for every request.
+    /// Number of header fields, at most the HTTP library's own default: setting
+    /// it there costs an allocation for every request.
     pub header_fields: u32,
     /// Bytes of the request line: longer ones are not written by people.
     pub request_line: ByteSize,
@@ -106,15 +106,17 @@ pub struct ListenerLimits {
     pub first_byte: Duration,
     /// Time from a request's first byte to the end of its headers.
     pub header_read: Duration,
+    /// Time from accepting to the end of the TLS handshake.
+    pub tls_handshake: Duration,
     /// Time a connection may be kept open between two requests.
     pub idle: Duration,
     /// Time between two chunks of a request's body.
     pub body_idle: Duration,
     /// Bytes a second that a request's body must come with after
-    /// [`ListenerLimits::body_rate_grace`]; slower is an attack or a dead link.
+    /// [`ListenerLimits::rate_grace`]; slower is an attack or a dead link.
     pub body_rate: u32,
     /// Time before [`ListenerLimits::body_rate`] and [`ListenerLimits::write_rate`] hold.
-    pub body_rate_grace: Duration,
+    pub rate_grace: Duration,
     /// Time a client may take nothing of a response that has bytes for it.
     pub write_idle: Duration,
     /// Bytes a second at which a client must take a response.
@@ -123,6 +125,19 @@ pub struct ListenerLimits {
     pub connections: u32,
     /// Connections of one client address at once; not counted on loopback.
     pub connections_per_address: u32,
+    /// Requests of one HTTP/2 connection at once.
+    pub streams: u32,
+    /// Bytes of one HTTP/2 request's header fields, as RFC 9113 section 6.5.2
+    /// counts them.
+    pub header_list: ByteSize,
+    /// Bytes of a request's body a client may send ahead on one HTTP/2 stream.
+    pub stream_window: ByteSize,
+    /// Bytes likewise on all streams of one HTTP/2 connection.
+    pub connection_window: ByteSize,
+    /// Streams a client may open and reset at once before it counts as an attack.
+    pub reset_streams: u32,
+    /// Streams the host itself may have to reset for a client's mistakes.
+    pub reset_streams_local: u32,
 }
 
 impl Default for Limits {
@@ -175,14 +190,21 @@ impl Default for ListenerLimits {
             request_line: ByteSize::kib(8),
             first_byte: Duration::from_secs(10),
             header_read: Duration::from_secs(10),
+            tls_handshake: Duration::from_secs(10),
             idle: Duration::from_mins(1),
             body_idle: Duration::from_secs(30),
             body_rate: 240,
-            body_rate_grace: Duration::from_secs(5),
+            rate_grace: Duration::from_secs(5),
             write_idle: Duration::from_mins(1),
             write_rate: 240,
             connections: 10_000,
             connections_per_address: 256,
+            streams: 100,
+            header_list: ByteSize::kib(16),
+            stream_window: ByteSize::kib(64),
+            connection_window: ByteSize::kib(256),
+            reset_streams: 20,
+            reset_streams_local: 128,
         }
     }
 }

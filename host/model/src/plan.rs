@@ -8,7 +8,9 @@ use std::ops::Range;
 use crate::grant::{Grants, Secret};
 use crate::limits::{HostLimits, Limits, ListenerLimits};
 use crate::name::{BucketName, ServiceName};
+use crate::network::Network;
 use crate::route::RoutePattern;
+use crate::target::{PathRules, Underscores};
 
 /// Where the host listens when nothing says otherwise: reachable from this machine only.
 pub const ADDRESS_DEFAULT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
@@ -25,6 +27,8 @@ pub struct Plan {
     pub drop_in: bool,
     /// Where to listen; never empty.
     pub listeners: Vec<ListenerPlan>,
+    /// Where the host is administered.
+    pub admin: AdminPlan,
     /// What to serve, ordered by name.
     pub services: Vec<ServicePlan>,
     /// Bounds of the whole process.
@@ -42,6 +46,54 @@ pub struct ListenerPlan {
     pub span: Option<Range<usize>>,
     /// What a client is granted.
     pub limits: ListenerLimits,
+    /// Certificates, if it speaks TLS.
+    pub tls: Option<TlsPlan>,
+    /// Whether HTTP/2 is spoken without TLS to clients that begin with it.
+    pub h2c: bool,
+    /// Peers whose word on the client's address is believed.
+    pub trusted_proxies: Vec<Network>,
+    /// How paths are made canonical.
+    pub paths: PathRules,
+    /// What becomes of header fields with `_` in their names.
+    pub underscores: Underscores,
+}
+
+/// TLS on a listener.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsPlan {
+    /// Chosen by the name a client asks for; the first is for all others. Never empty.
+    pub certificates: Vec<CertificatePlan>,
+    /// A file of authorities: clients must show a certificate of one of them.
+    pub client_ca: Option<FilePlan>,
+    /// A second address whose requests are sent on to this one.
+    pub redirect_from: Option<SocketAddr>,
+}
+
+/// A certificate and its key, both PEM files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificatePlan {
+    /// The certificate, those it is signed by after it.
+    pub cert: FilePlan,
+    /// Its private key.
+    pub key: FilePlan,
+}
+
+/// A file that the host reads, relative to `hostel.toml`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FilePlan {
+    /// The path as written.
+    pub path: String,
+    /// Where the file says so; `None` for one the host made itself.
+    pub span: Option<Range<usize>>,
+}
+
+/// Where the host is administered.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AdminPlan {
+    /// The Unix socket, relative to `hostel.toml`; `None` is `admin.sock` in the state folder.
+    pub socket: Option<String>,
+    /// A TCP address as well, behind a bearer token.
+    pub address: Option<SocketAddr>,
 }
 
 /// One service to run.
@@ -150,6 +202,16 @@ impl ListenerPlan {
     /// A socket on `address` for every service.
     #[must_use]
     pub fn all(address: SocketAddr) -> Self {
-        Self { address, services: None, span: None, limits: ListenerLimits::default() }
+        Self {
+            address,
+            services: None,
+            span: None,
+            limits: ListenerLimits::default(),
+            tls: None,
+            h2c: false,
+            trusted_proxies: Vec::new(),
+            paths: PathRules::default(),
+            underscores: Underscores::default(),
+        }
     }
 }

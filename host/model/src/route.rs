@@ -6,6 +6,7 @@
 //! method is named. Two patterns that cannot be told apart are refused when the
 //! table is built, so no request ever depends on chance.
 
+pub use explain::{Considered, Precedence, Verdict};
 pub use host::HostPattern;
 pub use method::Methods;
 pub use path::PathPattern;
@@ -13,6 +14,7 @@ pub use table::{Conflict, Found, Route, RouteTable};
 
 use std::fmt;
 
+mod explain;
 mod host;
 mod method;
 mod path;

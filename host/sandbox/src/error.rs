@@ -112,6 +112,9 @@ pub enum BodyError {
     /// More bytes than allowed.
     #[error("the body is larger than its limit")]
     TooLarge,
+    /// It is not framed as HTTP says.
+    #[error("the body is broken")]
+    Malformed,
     /// No byte for too long.
     #[error("the peer sent nothing for too long")]
     Idle,
@@ -125,6 +128,7 @@ impl From<BodyError> for wasmtime_wasi_http::Error {
         match error {
             BodyError::Gone => Self::ConnectionTerminated,
             BodyError::TooLarge => Self::HttpRequestBodySize(None),
+            BodyError::Malformed => Self::HttpProtocolError,
             BodyError::Idle => Self::ConnectionReadTimeout,
             BodyError::Truncated => Self::HttpResponseIncomplete,
         }

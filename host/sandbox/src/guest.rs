@@ -183,9 +183,11 @@ async fn serve_p2(
     request: http::Request<IncomingBody>,
     slot: ResponseSlot,
 ) -> wasmtime::Result<()> {
-    let mut http = store.data_mut().http();
-    let request = http.new_incoming_request(Scheme::Http, request)?;
-    let outparam = http.new_response_outparam_from_callback(move |answer| {
+    let mut view = store.data_mut().http();
+    let secure = request.uri().scheme() == Some(&http::uri::Scheme::HTTPS);
+    let scheme = if secure { Scheme::Https } else { Scheme::Http };
+    let request = view.new_incoming_request(scheme, request)?;
+    let outparam = view.new_response_outparam_from_callback(move |answer| {
         put(&slot, answer.map_err(|code| format!("{code:?}")));
     })?;
     proxy.wasi_http_incoming_handler().call_handle(store, request, outparam).await

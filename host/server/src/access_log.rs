@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use crate::ingress::framing::MessageBytes;
 use crate::line_writer::LineWriter;
-use crate::record::{ExchangeState, Origin};
+use crate::record::{ExchangeState, Origin, Protocol};
 
 /// Where access-log lines go. Cheap to clone.
 #[derive(Clone)]
@@ -60,6 +60,8 @@ struct Entry<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     peer: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    protocol: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     caller: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     service: Option<&'a str>,
@@ -87,7 +89,8 @@ struct Entry<'a> {
     bytes_per_second: Option<f64>,
 }
 
-/// Bytes of a message by kind. A call has only a body: nothing is on a wire.
+/// Bytes of a message by kind. A call has only a body: nothing is on a wire; and a
+/// request over HTTP/2 shares the wire with others.
 #[derive(Serialize)]
 struct Bytes {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -117,12 +120,18 @@ impl<'a> Line<'a> {
             Origin::Outside { peer, .. } => ("request", Some(peer.to_string()), None),
             Origin::Call { caller, .. } => ("call", None, Some(caller.as_str())),
         };
+        let protocol = match self.origin {
+            Origin::Outside { protocol: Protocol::Http1, .. } => Some("HTTP/1.1"),
+            Origin::Outside { protocol: Protocol::Http2, .. } => Some("HTTP/2"),
+            Origin::Call { .. } => None,
+        };
         let (received, sent) = self.bytes();
         Entry {
             time: humantime::format_rfc3339_millis(self.wall).to_string(),
             id: self.id,
             kind,
             peer,
+            protocol,
             caller,
             service: self.service.map(|(name, _)| name.as_str()),
             revision: self.service.map(|(_, revision)| revision.to_string()),
@@ -145,6 +154,10 @@ impl<'a> Line<'a> {
 
     fn bytes(&self) -> (Bytes, Bytes) {
         match (self.exchange, self.origin) {
+            // Frames of several requests share what is on the wire.
+            (Some(exchange), Origin::Outside { protocol: Protocol::Http2, .. }) => {
+                (Bytes::body_only(exchange.received.body), Bytes::body_only(exchange.sent.body))
+            }
             (Some(exchange), _) => (Bytes::on_wire(exchange.received), Bytes::on_wire(exchange.sent)),
             (None, Origin::Call { bodies, .. }) => {
                 let order = std::sync::atomic::Ordering::Relaxed;

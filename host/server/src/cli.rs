@@ -9,16 +9,20 @@ const AFTER_HELP: &str = "\
 Files:
   hostel.toml   what to run; see `examples/` and README.md
   *.wasm        without a table of its own, `users.wasm` answers at and below `/users`
-  .hostel/      state beside the configuration: databases, components by digest, journal
+  .hostel/      state beside the configuration: databases, components by digest, journal,
+                `admin.sock` and, if `[admin]` gives an address, `admin.token`
 
 Environment:
-  HOSTEL_LOG    what is logged to standard error, as in `warn` or `hostel=debug,guest=off`
-  NO_COLOR      no colours, if set to anything
+  HOSTEL_LOG          what is logged to standard error, as in `warn` or `hostel=debug,guest=off`
+  HOSTEL_ADMIN        the host to ask, as `--admin` names it
+  HOSTEL_ADMIN_TOKEN  what to show that host if it is asked by `http://`
+  NO_COLOR            no colours, if set to anything
 
 Exit status:
   0   stopped cleanly, or nothing is wrong
+  1   `explain`: no route takes the request
   64  the configuration, a component or the command line is wrong
-  69  an address is taken, or the state folder is in use
+  69  an address is taken, the state folder is in use, or no host answers
   70  a bug in hostel
   74  reading or writing failed";
 
@@ -52,12 +56,78 @@ pub enum Command {
     ///
     /// Runs the `build` command of each service, after installing the Rust target
     /// `wasm32-wasip2` if rustup is there and lacks it; then does what `up` does.
-    Dev(Target),
+    Dev(Dev),
     /// Say what is wrong with a configuration, without serving it.
     ///
     /// Reports every problem in one run with its place and its remedy, components
     /// that cannot be services included. Touches no state.
     Check(Target),
+    /// Say how a running host stands.
+    ///
+    /// Asks its admin plane for its version, how long it has run, whether it is
+    /// ready and what is missing, where it listens, how many connections are open,
+    /// and which revision of each service is live with its counters.
+    Status(Asking),
+    /// List the routes of a running host.
+    ///
+    /// Listener by listener, in the order of their precedence: of two routes that
+    /// would take the same request, the first does.
+    Routes(Asking),
+    /// Say which route of a running host takes a request, and why.
+    ///
+    /// No request is made. The host answers by the rules it follows for a real one:
+    /// how it spells the host and the path, whether it refuses them, which route is
+    /// the most specific one that takes them, and what keeps each other route from it.
+    /// Ends with status 0 if a route takes the request, and with 1 if none does.
+    Explain(Explain),
+}
+
+/// How to serve while services are being written.
+#[derive(Debug, Args)]
+pub struct Dev {
+    /// Serve HTTPS with a certificate of its own, made once and kept in the state folder.
+    ///
+    /// For listeners that have no `tls` in the configuration. Nobody trusts that
+    /// certificate until told to, so it is for this machine only.
+    #[arg(long)]
+    pub tls: bool,
+    /// What to serve.
+    #[command(flatten)]
+    pub target: Target,
+}
+
+/// Which host to ask, and how to show what it says.
+#[derive(Debug, Args)]
+pub struct Asking {
+    /// The configuration of the host.
+    #[command(flatten)]
+    pub target: Target,
+    /// Where the host is asked: a socket's path, `unix:PATH` or `http://HOST:PORT`.
+    ///
+    /// Without it HOSTEL_ADMIN says where, else the configuration of DIR: the
+    /// `socket` of `[admin]`, or `admin.sock` in its state folder. By `http://` the
+    /// host wants a token, which comes from HOSTEL_ADMIN_TOKEN, else from
+    /// `admin.token` in that state folder.
+    #[arg(long, value_name = "ADDRESS")]
+    pub admin: Option<String>,
+    /// Print what the host answers, as JSON, instead of a table.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A request that is not made.
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// The method, as in `GET`.
+    #[arg(value_name = "METHOD")]
+    pub method: String,
+    /// The whole URL, as in `http://localhost:8080/users`. Its port says which
+    /// listener is meant; without one it is the first for `http` or `https`.
+    #[arg(value_name = "URL")]
+    pub url: String,
+    /// Whom to ask.
+    #[command(flatten)]
+    pub asking: Asking,
 }
 
 /// What to work on.

@@ -11,14 +11,20 @@ use hostel_model::platform::Platform;
 use hostel_storage::StorageError;
 use tokio::runtime::{Builder, Runtime};
 
+use crate::admin::AdminError;
 use crate::deploy::DeployError;
 use crate::host::{StartError, log_panics};
 use crate::platform::real_platform;
 
+mod admin_client;
 mod build;
 mod check;
+mod explain;
+mod listing;
 mod report;
+mod routes;
 mod serve;
+mod status;
 mod table;
 
 /// How the process ends, by sysexits' numbers.
@@ -26,10 +32,14 @@ mod table;
 pub enum Exit {
     /// Stopped cleanly.
     Clean,
+    /// What was asked about is not there.
+    None,
     /// The configuration, a component or the command line is wrong.
     Configuration,
     /// An address or the state folder is taken.
     Taken,
+    /// No host answers.
+    Unavailable,
     /// A bug in the host.
     Bug,
     /// The disk or the system failed.
@@ -40,8 +50,9 @@ impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(match exit {
             Exit::Clean => 0,
+            Exit::None => 1,
             Exit::Configuration => 64,
-            Exit::Taken => 69,
+            Exit::Taken | Exit::Unavailable => 69,
             Exit::Bug => 70,
             Exit::Io => 74,
         })
@@ -51,13 +62,23 @@ impl From<Exit> for ExitCode {
 impl From<&StartError> for Exit {
     fn from(error: &StartError) -> Self {
         match error {
-            StartError::AddressTaken { .. } | StartError::Storage(StorageError::InUse { .. }) => Self::Taken,
-            StartError::Bug => Self::Bug,
+            StartError::AddressTaken { .. }
+            | StartError::Storage(StorageError::InUse { .. })
+            | StartError::Admin(AdminError::AddressTaken { .. } | AdminError::SocketTaken { .. }) => Self::Taken,
+            StartError::Bug | StartError::Admin(AdminError::Bug) => Self::Bug,
             StartError::Listen { .. }
+            | StartError::Admin(
+                AdminError::SocketPath { .. }
+                | AdminError::NoSocket { .. }
+                | AdminError::Address { .. }
+                | AdminError::TokenReadable { .. }
+                | AdminError::TokenBroken { .. },
+            )
             | StartError::Deploy(DeployError::Rejected(_) | DeployError::RouteConflict { .. }) => Self::Configuration,
             StartError::Storage(_)
             | StartError::Deploy(DeployError::Storage(_))
             | StartError::Sandbox(_)
+            | StartError::Admin(AdminError::Socket { .. } | AdminError::Token { .. } | AdminError::Thread(_))
             | StartError::Thread(_) => Self::Io,
         }
     }
@@ -98,10 +119,13 @@ pub fn run(cli: Cli) -> Exit {
     log_panics();
     match cli.command {
         Command::Check(target) => check::check(&target.path, &environment),
-        Command::Up(target) => serve::up(&target.path, &environment),
-        Command::Dev(target) => match build::build_all(&target.path) {
-            Ok(()) => serve::up(&target.path, &environment),
+        Command::Up(target) => serve::up(&target.path, &environment, false),
+        Command::Dev(dev) => match build::build_all(&dev.target.path) {
+            Ok(()) => serve::up(&dev.target.path, &environment, dev.tls),
             Err(exit) => exit,
         },
+        Command::Status(asking) => status::status(&asking, &environment),
+        Command::Routes(asking) => routes::routes(&asking, &environment),
+        Command::Explain(asked) => explain::explain(&asked, &environment),
     }
 }

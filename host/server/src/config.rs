@@ -15,6 +15,8 @@ use hostel_model::limits::fixed;
 use hostel_model::plan::{Plan, SecretPlan, SecretSource, ServicePlan};
 
 use crate::deploy::{DeployRequest, ServiceRequest};
+use crate::host::ListenerSettings;
+use crate::tls::{ListenerTls, TlsError};
 
 /// Reads a variable of the environment. A parameter, so that tests need none.
 pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -126,8 +128,16 @@ fn unreadable(path: &Path, error: &io::Error) -> Problem {
     Problem::error(&source, message, help)
 }
 
-/// Reads components and secrets; what cannot be read becomes a problem.
-pub fn resolve(loaded: &mut Loaded, environment: Environment<'_>) -> DeployRequest {
+/// What a plan names, read from its files.
+pub struct Resolved {
+    /// What to serve.
+    pub deploy: DeployRequest,
+    /// Where to listen, certificates included.
+    pub listeners: Vec<ListenerSettings>,
+}
+
+/// Reads components, secrets and certificates; what cannot be read becomes a problem.
+pub fn resolve(loaded: &mut Loaded, environment: Environment<'_>) -> Resolved {
     let mut problems = Vec::new();
     let mut services = Vec::new();
     for service in &loaded.plan.services {
@@ -144,9 +154,26 @@ pub fn resolve(loaded: &mut Loaded, environment: Environment<'_>) -> DeployReque
             });
         }
     }
+    let listeners = loaded.plan.listeners.iter().map(|plan| {
+        let tls = plan.tls.as_ref().map(|tls| ListenerTls::load(tls, &loaded.root));
+        let tls = tls.transpose().map_err(|error| problems.push(unusable(loaded, &error))).ok().flatten();
+        ListenerSettings { plan: plan.clone(), tls }
+    });
+    let listeners = listeners.collect();
     loaded.problems.extend(problems);
-    let listeners = loaded.plan.listeners.iter().map(|listener| listener.services.clone()).collect();
-    DeployRequest { services, listeners }
+    let reachable = loaded.plan.listeners.iter().map(|listener| listener.services.clone()).collect();
+    Resolved { deploy: DeployRequest { services, listeners: reachable }, listeners }
+}
+
+/// A certificate that cannot be used, at the place that names it.
+fn unusable(loaded: &Loaded, error: &TlsError) -> Problem {
+    let text = match std::error::Error::source(error) {
+        Some(source) => format!("{error} ({source})"),
+        None => error.to_string(),
+    };
+    // The texts are "what is wrong; what to do".
+    let (wrong, remedy) = text.split_once("; ").unwrap_or((text.as_str(), "check the file"));
+    problem_at(&loaded.source, error.span().as_ref(), wrong.to_owned(), "this file", remedy.to_owned())
 }
 
 /// A problem with a place in the file, or without one for a dropped file.

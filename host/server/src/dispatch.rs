@@ -11,22 +11,24 @@ use hostel_model::failure::Failure;
 use hostel_model::limits::fixed;
 use hostel_model::platform::Platform;
 use hostel_model::route::Found;
-use hostel_sandbox::{
-    CallContext, CallTree, Deadline, GuestFailure, IncomingBody, ResponseBody, invoke, is_host_header,
-    strip_host_headers,
-};
-use http::header::{CONTENT_LENGTH, HOST};
-use http::uri::{Authority, Scheme};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
+use hostel_sandbox::{CallContext, CallTree, Deadline, GuestFailure, IncomingBody, ResponseBody, invoke};
+use http::header::{ALLOW, CONTENT_LENGTH, HOST, LOCATION};
+use http::uri::{Authority, PathAndQuery, Scheme};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
 use crate::answer::AnswerBody;
 use crate::dispatch::admission::{Permit, Permits, Queue};
 use crate::dispatch::call::RootCalls;
+use crate::edge::aim::{Aim, Target};
+use crate::edge::forwarded::Client;
+use crate::edge::headers::clean;
+use crate::edge::{Fault, METHODS, Peer};
 use crate::ingress::request_body::RequestBody;
 use crate::live::{LiveService, LiveTable};
-use crate::record::{Recorder, RequestRecord};
+use crate::pace::PaceLimits;
+use crate::record::{Exchange, Recorder, RequestRecord};
 use crate::respond::{REQUEST_ID, Refusal, refuse};
 
 pub mod admission;
@@ -48,15 +50,19 @@ pub struct Dispatcher {
 }
 
 /// A request as a listener hands it over.
-pub struct Arrival {
+pub struct Arrival<'a> {
     /// The request, its body not yet read.
     pub request: Request<Incoming>,
-    /// Which listener it came to, by its place in the configuration.
-    pub listener: usize,
-    /// How long its body may stand still.
-    pub body_idle: Duration,
+    /// What it is aimed at, or why it must be refused.
+    pub aimed: Result<Aim, Fault>,
+    /// Who sent it.
+    pub peer: &'a Peer,
+    /// How slowly its body may come.
+    pub body_pace: PaceLimits,
     /// How long its client may keep the host waiting at once, either way.
     pub client_patience: Duration,
+    /// Where bytes of its body are counted, if not on the wire.
+    pub counted: Option<Arc<Exchange>>,
     /// Its record.
     pub record: Arc<RequestRecord>,
 }
@@ -88,15 +94,30 @@ impl Refused {
     }
 }
 
+impl From<Fault> for Refused {
+    fn from(fault: Fault) -> Self {
+        Self { allow: fault.allow.map(str::to_owned), ..Self::new(fault.failure, fault.why) }
+    }
+}
+
+/// What a request is admitted to.
+enum Admitted {
+    /// An instance of its own.
+    Run(Run),
+    /// No service is needed for it.
+    Answer(Response<AnswerBody>),
+}
+
 impl Dispatcher {
     /// Answers a request from outside. Never fails: a failure is an answer.
-    pub async fn request(self: &Arc<Self>, arrival: Arrival) -> Response<AnswerBody> {
+    pub async fn request(self: &Arc<Self>, arrival: Arrival<'_>) -> Response<AnswerBody> {
         let record = Arc::clone(&arrival.record);
         let clock = Arc::clone(&self.platform.clock);
         let tree = Arc::new(CallTree::new(Arc::clone(record.id()), clock, arrival.client_patience));
         let response = match self.admit(arrival, &tree).await {
             Err(refused) => self.refused(refused, &record),
-            Ok(run) => {
+            Ok(Admitted::Answer(response)) => response,
+            Ok(Admitted::Run(run)) => {
                 let service = Arc::clone(&run.service);
                 match Self::run(run).await {
                     Ok(response) => response.map(AnswerBody::Guest),
@@ -114,15 +135,24 @@ impl Dispatcher {
     }
 
     /// Everything between the head of a request and an instance for it.
-    async fn admit(self: &Arc<Self>, arrival: Arrival, tree: &Arc<CallTree>) -> Result<Run, Refused> {
-        let Arrival { request, listener, body_idle, record, client_patience: _ } = arrival;
+    async fn admit(self: &Arc<Self>, arrival: Arrival<'_>, tree: &Arc<CallTree>) -> Result<Admitted, Refused> {
+        let Arrival { mut request, aimed, peer, body_pace, counted, record, client_patience: _ } = arrival;
+        let target = match aimed? {
+            Aim::Service(target) => target,
+            Aim::Host => return Ok(Admitted::Answer(allowed())),
+            Aim::Elsewhere(location) => return Ok(Admitted::Answer(elsewhere(location))),
+        };
+        let client = Client::of(request.headers(), peer);
+        let version = request.version();
+        clean(request.headers_mut(), version, peer)?;
         let snapshot = self.live.load();
-        let authority = authority(&request)?;
-        let (method, path) = (request.method().as_str(), request.uri().path());
+        let (method, path) = (request.method().as_str(), target.path_and_query.path());
         let service = {
-            let table =
-                snapshot.routes.get(listener).ok_or(Refused::new(Failure::NotReady, "nothing is deployed yet"))?;
-            match table.find(authority.host(), method, path) {
+            let table = snapshot
+                .routes
+                .get(peer.listener.place)
+                .ok_or(Refused::new(Failure::NotReady, "nothing is deployed yet"))?;
+            match table.find(target.authority.host(), method, path) {
                 Found::Route(route) => {
                     record.found_route(&route.text);
                     Arc::clone(&route.target)
@@ -156,9 +186,9 @@ impl Dispatcher {
             deadline: Deadline::new(tree, limits.deadline, None),
         };
         let limit = limits.request_body.0;
-        let body = |body| RequestBody::new(body, Arc::clone(tree), limit, body_idle).boxed_unsync();
-        let request = for_guest(request.map(body), &authority, record.id())?;
-        Ok(Run { service, request, context, permits, record })
+        let body = |body| RequestBody::new(body, Arc::clone(tree), limit, body_pace, counted).boxed_unsync();
+        let request = for_guest(request.map(body), target, client, record.id())?;
+        Ok(Admitted::Run(Run { service, request, context, permits, record }))
     }
 
     /// One permit of the service and one of the host, in this order, so that
@@ -209,55 +239,49 @@ impl Dispatcher {
     }
 }
 
-/// Whom the client meant to reach: the target's authority if it has one, else
-/// `Host`, of which there is exactly one (RFC 9112, section 3.2).
-fn authority(request: &Request<Incoming>) -> Result<Authority, Refused> {
-    let broken = |why| Refused::new(Failure::BadRequest, why);
-    if request.method() == Method::CONNECT {
-        return Err(broken("tunnels are not offered"));
-    }
-    let mut hosts = request.headers().get_all(HOST).iter();
-    let host = hosts.next();
-    if hosts.next().is_some() {
-        return Err(broken("more than one `Host`"));
-    }
-    let authority = match (request.uri().authority(), host) {
-        (Some(authority), _) => authority.clone(),
-        (None, Some(host)) => {
-            Authority::try_from(host.as_bytes()).map_err(|_invalid| broken("the `Host` is not an authority"))?
-        }
-        (None, None) => return Err(broken("no `Host`")),
-    };
-    if authority.as_str().contains('@') || authority.host().is_empty() {
-        return Err(broken("the authority holds a user name or no host"));
-    }
-    Ok(authority)
-}
-
-/// The request as a guest sees it: scheme and authority always set, nothing in
-/// the host's own headers but what the host wrote.
+/// The request as a guest sees it: scheme, authority and path in their only
+/// spelling, nothing in the host's own headers but what the host wrote.
 fn for_guest(
     request: Request<IncomingBody>,
-    authority: &Authority,
+    target: Target,
+    client: Client,
     request_id: &str,
 ) -> Result<Request<IncomingBody>, Refused> {
     let (mut head, body) = request.into_parts();
-    head.uri =
-        absolute(&head.uri, authority).ok_or(Refused::new(Failure::BadRequest, "the target is not an address"))?;
-    if head.headers.keys().any(is_host_header) {
-        strip_host_headers(&mut head.headers);
+    client.tell(&mut head.headers, &target);
+    // One truth for those who read the field and those who read the authority.
+    if head.headers.get(HOST).is_some_and(|host| host.as_bytes() != target.authority.as_str().as_bytes()) {
+        put_header(&mut head.headers, HOST, target.authority.as_str());
     }
+    let parts = (target.scheme, target.authority, target.path_and_query);
+    head.uri = absolute(parts).ok_or(Refused::new(Failure::BadRequest, "the target is not an address"))?;
     put_header(&mut head.headers, REQUEST_ID, request_id);
     Ok(Request::from_parts(head, body))
 }
 
-/// The same path and query under `http` and `authority`.
-pub(crate) fn absolute(uri: &Uri, authority: &Authority) -> Option<Uri> {
+/// An address of its parts.
+pub(crate) fn absolute((scheme, authority, path_and_query): (Scheme, Authority, PathAndQuery)) -> Option<Uri> {
     let mut parts = http::uri::Parts::default();
-    parts.scheme = Some(Scheme::HTTP);
-    parts.authority = Some(authority.clone());
-    parts.path_and_query = Some(uri.path_and_query().cloned().unwrap_or(http::uri::PathAndQuery::from_static("/")));
+    parts.scheme = Some(scheme);
+    parts.authority = Some(authority);
+    parts.path_and_query = Some(path_and_query);
     Uri::from_parts(parts).ok()
+}
+
+/// `OPTIONS *` asks what the host itself can do.
+fn allowed() -> Response<AnswerBody> {
+    let mut response = Response::new(AnswerBody::Host(None));
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static(METHODS));
+    response
+}
+
+/// The client is to repeat the request, as it is, at `location`.
+fn elsewhere(location: HeaderValue) -> Response<AnswerBody> {
+    let mut response = Response::new(AnswerBody::Host(None));
+    *response.status_mut() = StatusCode::PERMANENT_REDIRECT;
+    response.headers_mut().insert(LOCATION, location);
+    response
 }
 
 pub(crate) fn declared_length(headers: &HeaderMap) -> Option<u64> {

@@ -2,34 +2,39 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use futures::future::{Either, select};
 use hostel_model::limits::HostLimits;
 use hostel_model::name::ServiceName;
-use hostel_model::plan::ListenerPlan;
 use hostel_model::platform::Platform;
 use hostel_sandbox::{Sandbox, SandboxError};
 use hostel_storage::{Artifacts, Journal, KeyValue, StateFolder, StorageError};
 use thiserror::Error;
-use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::{Semaphore, oneshot, watch};
 
 use crate::access_log::AccessLog;
+use crate::admin::readiness::{BEAT_EVERY, Check, Readiness};
+use crate::admin::{Admin, AdminError, AdminSettings, AdminState, ServedListener, TOKEN_NAME};
 use crate::deploy::{DeployError, DeployRequest, Deployer, Store};
 use crate::dispatch::Dispatcher;
 use crate::dispatch::admission::{Permits, Queue};
+use crate::host::doors::Doors;
+use crate::host::numbers::{Numbers, Watching};
 use crate::ingress::{Ingress, Phase};
 use crate::line_writer::{LineOutput, LineWriter};
 use crate::live::{LiveTable, Snapshot};
-use crate::machine::memory_bytes;
+use crate::machine::{connections_max, memory_bytes};
 use crate::metrics::{Levels, Metrics};
 use crate::record::Recorder;
 
-/// Connections that wait to be accepted.
-const BACKLOG: u32 = 1_024;
+pub use doors::ListenerSettings;
+
+mod doors;
+mod numbers;
+
 /// How often instances that wait for reuse are looked at.
 const HOUSEKEEPING: Duration = Duration::from_secs(5);
 /// What is left to be dropped after the drain, and lines to be written, get so long.
@@ -40,7 +45,11 @@ pub struct HostSettings {
     /// Bounds of the process.
     pub limits: HostLimits,
     /// Where to listen.
-    pub listeners: Vec<ListenerPlan>,
+    pub listeners: Vec<ListenerSettings>,
+    /// Where the host is administered; `None` is the socket in the state folder.
+    pub admin_socket: Option<PathBuf>,
+    /// A TCP address for the same.
+    pub admin_address: Option<SocketAddr>,
     /// What to serve.
     pub deploy: DeployRequest,
     /// Where access-log lines go.
@@ -73,6 +82,9 @@ pub enum StartError {
     /// The services.
     #[error(transparent)]
     Deploy(#[from] DeployError),
+    /// The admin plane.
+    #[error(transparent)]
+    Admin(#[from] AdminError),
     /// The system.
     #[error("cannot start a thread; raise the limit of threads")]
     Thread(#[source] io::Error),
@@ -81,20 +93,56 @@ pub enum StartError {
     Bug,
 }
 
+/// What the admin plane tells of, shared with those who change it.
+struct Parts {
+    live: Arc<LiveTable>,
+    numbers: Arc<Numbers>,
+    readiness: Arc<Readiness>,
+    listeners: Arc<OnceLock<Vec<ServedListener>>>,
+}
+
+impl Parts {
+    /// Of a host whose configuration is valid and whose databases are open.
+    fn new(numbers: Numbers, platform: &Platform) -> Self {
+        let readiness = Readiness::new(Arc::clone(&platform.clock));
+        readiness.holds(Check::Configuration);
+        readiness.holds(Check::Storage);
+        let (live, listeners) = (Arc::default(), Arc::default());
+        Self { live, numbers: Arc::new(numbers), readiness: Arc::new(readiness), listeners }
+    }
+
+    fn told(&self, limits: &HostLimits, platform: &Platform) -> AdminState {
+        let numbers = Arc::clone(&self.numbers);
+        AdminState {
+            live: Arc::clone(&self.live),
+            metrics: Arc::clone(&self.numbers.metrics),
+            metrics_text: Box::new(move || numbers.text()),
+            readiness: Arc::clone(&self.readiness),
+            listeners: Arc::clone(&self.listeners),
+            host_limits: limits.clone(),
+            clock: Arc::clone(&platform.clock),
+            started: platform.clock.now(),
+        }
+    }
+}
+
 /// A running host.
 pub struct Host {
     addresses: Vec<SocketAddr>,
+    schemes: Vec<&'static str>,
     live: Arc<LiveTable>,
-    sandbox: Arc<Sandbox>,
     store: Arc<Store>,
-    metrics: Arc<Metrics>,
+    numbers: Arc<Numbers>,
     dispatcher: Arc<Dispatcher>,
     access_log: AccessLog,
     platform: Platform,
     phase: watch::Sender<Phase>,
-    /// Of each listener, with how many there may be.
+    /// Of each door, with how many there may be.
     connections: Vec<(Arc<Semaphore>, u32)>,
     drain: Duration,
+    readiness: Arc<Readiness>,
+    admin: Admin,
+    certificates: Watching,
     _deployer: Mutex<Deployer>,
 }
 
@@ -112,58 +160,62 @@ impl Host {
         platform: Platform,
         progress: Progress,
     ) -> Result<Self, StartError> {
-        let HostSettings { limits, listeners, deploy, access_log } = settings;
-        let sockets = listeners.iter().map(bind).collect::<Result<Vec<_>, _>>()?;
-        let folder = StateFolder::open(state)?;
-        let store = Arc::new(Store {
-            artifacts: Artifacts::open(&folder.artifacts())?,
-            journal: Journal::open(&folder.control())?,
-            keyvalue: KeyValue::open(&folder.guests(), &platform)?,
-        });
+        let HostSettings { limits, listeners, admin_socket, admin_address, deploy, access_log } = settings;
+        let most = connections_at_most(&listeners);
+        let Doors { doors, addresses, connections } = Doors::open(&listeners, most)?;
+        let store = Arc::new(open_store(state, &platform)?);
         let budget = limits.memory_budget.map_or_else(|| memory_bytes() / 2, |budget| budget.0);
         let sandbox = Arc::new(Sandbox::start(&limits, budget, &platform)?);
-        let metrics = Arc::new(Metrics::new());
-        let live = Arc::new(LiveTable::default());
+        tracing::debug!(slots = ?sandbox.reset_mode(), "sandbox is ready");
+        let parts = Parts::new(Numbers::new(&sandbox, &listeners, &addresses), &platform);
+        let at = admin_settings(state, admin_socket, admin_address);
+        let admin = crate::admin::start(at, parts.told(&limits, &platform), &platform)?;
+        let Parts { live, numbers, readiness, listeners: served } = parts;
         let deployer = Deployer::new(
             Arc::clone(&sandbox),
             Arc::clone(&live),
             Arc::clone(&store),
-            Arc::clone(&metrics),
+            Arc::clone(&numbers.metrics),
             platform.clone(),
         );
         let deployer = deploy_in_thread(deployer, deploy, progress, &platform).await?;
-        let dropped = metrics.log_lines_dropped.clone();
-        let access_log = LineWriter::start("hostel-access-log", access_log, dropped, &platform);
-        let access_log = AccessLog(access_log.map_err(StartError::Thread)?);
-        let dispatcher = Arc::new(dispatcher(&limits, &live, &access_log, &metrics, &platform));
-        let connections: Vec<_> = listeners
-            .iter()
-            .map(|listener| listener.limits.connections)
-            .map(|limit| (Arc::new(Semaphore::new(limit as usize)), limit))
-            .collect();
+        readiness.holds(Check::Services);
+        let access_log = start_access_log(access_log, &numbers, &platform)?;
+        let dispatcher = Arc::new(dispatcher(&limits, &live, &access_log, &numbers.metrics, &platform));
         let (phase, watched) = watch::channel(Phase::Serving);
+        let certificates = Watching::start(&listeners, &platform)?;
         let ingress = Ingress {
             dispatcher: Arc::clone(&dispatcher),
-            sandbox: Arc::clone(&sandbox),
-            metrics: Arc::clone(&metrics),
+            sandbox,
+            metrics: Arc::clone(&numbers.metrics),
             platform: platform.clone(),
             phase: watched,
+            descriptors: Arc::new(Semaphore::new(most as usize)),
         };
-        let addresses = serve(&ingress, sockets, &listeners, &connections)?;
+        for door in doors {
+            platform.spawn.task(Box::pin(ingress.clone().serve(door)));
+        }
+        // Set once, here.
+        let _ = served.set(served_listeners(&listeners, &addresses));
+        readiness.holds(Check::Listeners);
         keep_house(&live, &platform, phase.subscribe());
+        keep_beating(&readiness, &platform, phase.subscribe());
         let (drain, _deployer) = (limits.drain, Mutex::new(deployer));
         Ok(Self {
+            schemes: listeners.iter().map(ListenerSettings::scheme).collect(),
             addresses,
             live,
-            sandbox,
             store,
-            metrics,
+            numbers,
             dispatcher,
             access_log,
             platform,
             phase,
             connections,
             drain,
+            readiness,
+            admin,
+            certificates,
             _deployer,
         })
     }
@@ -172,6 +224,12 @@ impl Host {
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// `http` or `https` for each of [`Host::addresses`].
+    #[must_use]
+    pub fn schemes(&self) -> &[&'static str] {
+        &self.schemes
     }
 
     /// What is live.
@@ -186,31 +244,28 @@ impl Host {
         &self.store.keyvalue
     }
 
+    /// Where the admin plane listens besides its socket.
+    #[must_use]
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin.address()
+    }
+
     /// What the gauges show.
     #[must_use]
     pub fn levels(&self) -> Levels {
-        let (counters, pool) = (self.sandbox.counters(), self.sandbox.pool_use());
-        let order = std::sync::atomic::Ordering::Relaxed;
-        Levels {
-            instances_live: counters.live.load(order),
-            instances_started: counters.started.load(order),
-            pool_instances: pool.component_instances,
-            pool_memories: pool.memories,
-            memory_used: self.sandbox.memory_budget().used(),
-            panics: counters.panics.load(order),
-            guest_log_lines_dropped: counters.log_lines_dropped.load(order),
-        }
+        self.numbers.levels()
     }
 
     /// All counters and gauges as OpenMetrics text.
     #[must_use]
     pub fn metrics_text(&self) -> String {
-        self.metrics.text(self.levels())
+        self.numbers.text()
     }
 
     /// Stops accepting, lets what is in flight finish for at most `drain`, drops
     /// what is left, and closes the databases.
     pub async fn shutdown(self) {
+        self.readiness.fails(Check::NotDraining, "the host was told to stop");
         self.phase.send_replace(Phase::Draining);
         let all_done = async {
             // Every connection gone, and every guest that worked on after its response.
@@ -225,6 +280,8 @@ impl Host {
         self.phase.send_replace(Phase::Ending);
         within(&self.platform, LAST_WORDS, self.store.keyvalue.close()).await;
         self.access_log.0.flush(LAST_WORDS);
+        drop(self.certificates);
+        self.admin.stop().await;
     }
 
     async fn connections_closed(&self) {
@@ -242,18 +299,46 @@ async fn within(platform: &Platform, time: Duration, task: impl Future<Output = 
     matches!(select(task, expired).await, Either::Left(_))
 }
 
-fn bind(listener: &ListenerPlan) -> Result<TcpListener, StartError> {
-    let address = listener.address;
-    let listen = || {
-        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-        socket.set_reuseaddr(true)?;
-        socket.bind(address)?;
-        socket.listen(BACKLOG)
-    };
-    listen().map_err(|source| match source.kind() {
-        io::ErrorKind::AddrInUse => StartError::AddressTaken { address },
-        _ => StartError::Listen { address, source },
+fn start_access_log(output: LineOutput, numbers: &Numbers, platform: &Platform) -> Result<AccessLog, StartError> {
+    let dropped = numbers.metrics.log_lines_dropped.clone();
+    let writer = LineWriter::start("hostel-access-log", output, dropped, platform);
+    Ok(AccessLog(writer.map_err(StartError::Thread)?))
+}
+
+fn admin_settings(state: &Path, socket: Option<PathBuf>, address: Option<SocketAddr>) -> AdminSettings {
+    let socket = socket.unwrap_or_else(|| AdminSettings::socket_of(state, state, None));
+    AdminSettings { socket, address, token_file: state.join(TOKEN_NAME) }
+}
+
+fn open_store(state: &Path, platform: &Platform) -> Result<Store, StorageError> {
+    let folder = StateFolder::open(state)?;
+    Ok(Store {
+        artifacts: Artifacts::open(&folder.artifacts())?,
+        journal: Journal::open(&folder.control())?,
+        keyvalue: KeyValue::open(&folder.guests(), platform)?,
     })
+}
+
+/// How many connections there are file handles for; says so if that is fewer than were asked for.
+fn connections_at_most(listeners: &[ListenerSettings]) -> u32 {
+    let most = connections_max();
+    let wanted = listeners.iter().map(|listener| listener.plan.limits.connections).max().unwrap_or(0);
+    if wanted > most {
+        tracing::warn!(connections = most, wanted, "fewer file handles than connections; raise `ulimit -n`");
+    }
+    most
+}
+
+fn served_listeners(listeners: &[ListenerSettings], addresses: &[SocketAddr]) -> Vec<ServedListener> {
+    let served = listeners.iter().zip(addresses).map(|(settings, address)| ServedListener {
+        address: *address,
+        tls: settings.tls.is_some(),
+        h2c: settings.plan.h2c,
+        redirect_from: settings.plan.tls.as_ref().and_then(|tls| tls.redirect_from),
+        limits: settings.plan.limits.clone(),
+        paths: settings.plan.paths,
+    });
+    served.collect()
 }
 
 fn dispatcher(
@@ -293,20 +378,19 @@ async fn deploy_in_thread(
     }
 }
 
-fn serve(
-    ingress: &Ingress,
-    sockets: Vec<TcpListener>,
-    listeners: &[ListenerPlan],
-    connections: &[(Arc<Semaphore>, u32)],
-) -> Result<Vec<SocketAddr>, StartError> {
-    let mut addresses = Vec::new();
-    for (place, ((socket, plan), (connections, _))) in sockets.into_iter().zip(listeners).zip(connections).enumerate() {
-        let address = socket.local_addr().map_err(|source| StartError::Listen { address: plan.address, source })?;
-        addresses.push(address);
-        let accepting = ingress.clone().serve(socket, place, plan.limits.clone(), Arc::clone(connections));
-        ingress.platform.spawn.task(Box::pin(accepting));
-    }
-    Ok(addresses)
+/// Tells the admin plane every second that tasks of the data plane still run.
+fn keep_beating(readiness: &Arc<Readiness>, platform: &Platform, mut phase: watch::Receiver<Phase>) {
+    let (readiness, clock) = (Arc::clone(readiness), Arc::clone(&platform.clock));
+    platform.spawn.task(Box::pin(async move {
+        loop {
+            readiness.beat();
+            let next = clock.sleep_until(clock.now().after(BEAT_EVERY));
+            let ending = std::pin::pin!(phase.wait_for(|phase| *phase == Phase::Ending));
+            if let Either::Right(_) = select(next, ending).await {
+                return;
+            }
+        }
+    }));
 }
 
 /// Instances that wait for reuse and are not used give their memory back.

@@ -6,19 +6,24 @@
 //! `respond`, `record`, `access_log`, `metrics`, `telemetry` (what others see).
 
 pub mod access_log;
+pub mod admin;
 pub mod answer;
 pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod deploy;
 pub mod dispatch;
+pub mod edge;
 pub mod host;
 pub mod ingress;
 pub mod line_writer;
 pub mod live;
 mod machine;
 pub mod metrics;
+pub mod pace;
 pub mod platform;
 pub mod record;
 pub mod respond;
 mod telemetry;
+mod timer;
+pub mod tls;

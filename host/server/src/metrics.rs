@@ -1,4 +1,4 @@
-//! Counters and gauges of the process, with the names that an endpoint will show.
+//! Counters and gauges of the process, with the names that `/metrics` of the admin plane shows.
 //!
 //! Labels come from bounded sets only: services that are deployed, and the slugs
 //! of `Failure`. A service's own counters are looked up once, at deployment, so
@@ -14,6 +14,7 @@ use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
 /// The service a request was for; empty where none was found.
@@ -29,6 +30,18 @@ struct FailureLabel {
     reason: &'static str,
 }
 
+/// Why a connection was closed before it could ask for anything.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct RefusalLabel {
+    reason: &'static str,
+}
+
+/// A listener, by the address it is bound to.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ListenerLabel {
+    listener: String,
+}
+
 /// All of the process's numbers.
 pub struct Metrics {
     registry: Mutex<Registry>,
@@ -37,6 +50,10 @@ pub struct Metrics {
     failures: Family<FailureLabel, Counter>,
     /// Connections open now.
     pub connections: Gauge,
+    connections_refused: Family<RefusalLabel, Counter>,
+    /// TLS handshakes that failed, or took too long.
+    pub tls_handshakes_failed: Counter,
+    certificates_not_after: Family<ListenerLabel, Gauge>,
     /// Access-log lines that could not be written.
     pub log_lines_dropped: Counter,
     instances_live: Gauge,
@@ -70,6 +87,12 @@ impl ServiceMetrics {
             counter.inc();
         }
     }
+
+    /// Requests and calls that ended in a failure, of whatever kind.
+    #[must_use]
+    pub fn failed(&self) -> u64 {
+        self.failures.iter().map(Counter::get).sum()
+    }
 }
 
 /// What the gauges show, read from where the numbers live.
@@ -101,6 +124,9 @@ impl Metrics {
             calls: Family::default(),
             failures: Family::default(),
             connections: Gauge::default(),
+            connections_refused: Family::default(),
+            tls_handshakes_failed: Counter::default(),
+            certificates_not_after: Family::default(),
             log_lines_dropped: Counter::default(),
             instances_live: Gauge::default(),
             instances_started: Counter::default(),
@@ -120,6 +146,14 @@ impl Metrics {
         registry.register("service_calls", "Calls from service to service", self.calls.clone());
         registry.register("failures", "Requests and calls that ended in a failure", self.failures.clone());
         registry.register("open_connections", "Connections open now", self.connections.clone());
+        let refused = self.connections_refused.clone();
+        registry.register("connections_refused", "Connections closed before they could ask for anything", refused);
+        let failed = self.tls_handshakes_failed.clone();
+        registry.register("tls_handshakes_failed", "TLS handshakes that failed or took too long", failed);
+        let not_after = self.certificates_not_after.clone();
+        let help = "When the first certificate of a listener expires, in seconds since 1970";
+        registry.register("tls_certificate_not_after_timestamp_seconds", help, not_after);
+        registry.register("build", "What was built", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
         registry.register("log_lines_dropped", "Access-log lines not written", self.log_lines_dropped.clone());
         registry.register("instances", "Instances that exist now", self.instances_live.clone());
         registry.register("instances_started", "Instances made", self.instances_started.clone());
@@ -129,6 +163,20 @@ impl Metrics {
         let dropped = self.guest_log_lines_dropped.clone();
         registry.register("guest_log_lines_dropped", "Lines of guests over their quota, not logged", dropped);
         registry.register("host_panics", "Panics of the host that were caught", self.panics.clone());
+    }
+
+    /// The counter of connections that were refused for `reason`, a word from a
+    /// bounded set such as `address`. Look it up once and keep it.
+    #[must_use]
+    pub fn connections_refused(&self, reason: &'static str) -> Counter {
+        self.connections_refused.get_or_create(&RefusalLabel { reason }).clone()
+    }
+
+    /// The gauge of a listener's certificate that expires first, in seconds since
+    /// 1970. There is none for a listener before it is asked for.
+    #[must_use]
+    pub fn certificate_not_after(&self, listener: std::net::SocketAddr) -> Gauge {
+        self.certificates_not_after.get_or_create(&ListenerLabel { listener: listener.to_string() }).clone()
     }
 
     /// The counters of one service, or of requests for none.

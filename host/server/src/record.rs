@@ -65,6 +65,15 @@ struct Found {
     killed_after_response: bool,
 }
 
+/// What is spoken on a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// HTTP/1.1, and 1.0.
+    Http1,
+    /// HTTP/2.
+    Http2,
+}
+
 /// Where a request or call came from.
 #[derive(Debug)]
 pub enum Origin {
@@ -72,6 +81,8 @@ pub enum Origin {
     Outside {
         /// The peer's address.
         peer: SocketAddr,
+        /// What it spoke.
+        protocol: Protocol,
         /// Its bytes.
         exchange: Arc<Exchange>,
     },

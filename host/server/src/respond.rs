@@ -91,11 +91,15 @@ pub fn refuse(refusal: Refusal<'_>) -> Response<Bytes> {
 fn detail(failure: Failure) -> &'static str {
     match failure {
         Failure::BadRequest => "The request breaks a rule of HTTP; correct it before sending it again.",
+        Failure::Unauthenticated => "The request needs valid credentials; see the header WWW-Authenticate.",
+        Failure::Forbidden => "The credentials of this request do not allow it.",
         Failure::NoRoute => "No service answers at this address.",
         Failure::MethodNotAllowed => "The address exists, but not for this method; see the header Allow.",
         Failure::RequestTimeout => "The request did not arrive in time; send it again on a new connection.",
         Failure::ContentTooLarge => "The request's body is larger than this service accepts.",
         Failure::UriTooLong => "The request's target is too long.",
+        Failure::Misdirected => "This connection is for another host; send the request on a connection of its own.",
+        Failure::ExpectationFailed => "The header Expect may only say 100-continue; leave it out.",
         Failure::HeadersTooLarge => "The request's header fields are too large.",
         Failure::Trap => "The service stopped because of an error in its own code.",
         Failure::MemoryLimit => "The service needed more memory than it may use.",

@@ -1,7 +1,5 @@
-//! What is right by itself but not together: routes claimed twice, names nobody has, limits beyond the host's.
+//! What is right by itself but not together: routes and addresses claimed twice, names nobody has, limits beyond the host's.
 
-use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::ops::Range;
 
 use super::problem::{Problem, Report};
@@ -11,9 +9,11 @@ use super::service::ServiceDraft;
 use crate::name::ServiceName;
 use crate::route::{Conflict, RoutePattern, RouteTable};
 
+mod addresses;
+
 pub(super) fn check(draft: &Draft, report: &mut Report<'_>) {
     routes(draft, report);
-    addresses(draft, report);
+    addresses::check(draft, report);
     // After a syntax error what seems not to exist may only not have been read.
     if !report.is_broken() {
         calls(draft, report);
@@ -86,24 +86,6 @@ fn listeners(draft: &Draft, report: &mut Report<'_>) {
                 let message = format!("a listener names service `{}`, which does not exist", service.value);
                 let help = suggestion(draft, service, "add it, or leave it out here");
                 report.error(service.span.clone(), "no such service", message, help);
-            }
-        }
-    }
-}
-
-fn addresses(draft: &Draft, report: &mut Report<'_>) {
-    let mut seen: BTreeMap<SocketAddr, Range<usize>> = BTreeMap::new();
-    for listener in &draft.listeners {
-        let (address, span) = (listener.plan.address, listener.plan.span.clone().unwrap_or_default());
-        // Port 0 is another port each time.
-        match seen.get(&address) {
-            Some(first) if address.port() != 0 => {
-                let message = format!("two listeners have the address `{address}`");
-                let problem = Problem::error(report.source(), message, "give one of them another port, or remove it");
-                report.push(problem.at(span, "the second one").at(first.clone(), "the first one"));
-            }
-            _ => {
-                seen.insert(address, span);
             }
         }
     }

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use toml::de::DeTable;
 
+use super::admin;
 use super::listener::{self, ListenerDraft};
 use super::problem::Report;
 use super::section::{Item, Section};
 use super::service::{self, ServiceDraft};
 use crate::limits::HostLimits;
 use crate::name::{NameError, ServiceName};
-use crate::plan::STATE_DEFAULT;
+use crate::plan::{AdminPlan, STATE_DEFAULT};
 use crate::units::ByteSize;
 
 /// The version of the file that this host understands.
@@ -32,8 +33,18 @@ const MEMORY_MAX: ByteSize = ByteSize(4 << 30);
 const DRAIN_MAX: Duration = Duration::from_hours(1);
 
 /// The keys at the top.
-const KEYS: &[&str] =
-    &["version", "state", "drop_in", "memory_max", "memory_budget", "instances", "drain", "listener", "service"];
+const KEYS: &[&str] = &[
+    "version",
+    "state",
+    "drop_in",
+    "memory_max",
+    "memory_budget",
+    "instances",
+    "drain",
+    "listener",
+    "admin",
+    "service",
+];
 
 /// A plan whose parts are read but not yet checked against each other.
 #[derive(Debug)]
@@ -41,6 +52,11 @@ pub(super) struct Draft {
     pub(super) state: String,
     pub(super) drop_in: bool,
     pub(super) listeners: Vec<ListenerDraft>,
+    /// Whether nothing is said about listening, so that the default holds.
+    pub(super) listens_by_default: bool,
+    pub(super) admin: AdminPlan,
+    /// Where `admin.address` is set.
+    pub(super) admin_address: Option<Range<usize>>,
     pub(super) services: BTreeMap<ServiceName, ServiceDraft>,
     pub(super) host: HostLimits,
     /// Where `memory_max` is set.
@@ -53,6 +69,9 @@ impl Default for Draft {
             state: STATE_DEFAULT.to_owned(),
             drop_in: true,
             listeners: Vec::new(),
+            listens_by_default: true,
+            admin: AdminPlan::default(),
+            admin_address: None,
             services: BTreeMap::new(),
             host: HostLimits::default(),
             memory_max: None,
@@ -73,6 +92,8 @@ pub(super) fn read(table: &DeTable<'_>, report: &mut Report<'_>) -> Draft {
     }
     host_limits(&root, &mut draft, report);
     draft.listeners = listener::read(&root, report);
+    draft.listens_by_default = root.get("listener").is_none() && !report.is_broken();
+    (draft.admin, draft.admin_address) = admin::read(&root, report);
     services(&root, &mut draft, report);
     draft
 }

@@ -152,6 +152,26 @@ impl<'t> Section<'t> {
         found
     }
 
+    /// One of `words`, and what it stands for.
+    pub(super) fn word<T: Copy>(&self, key: &str, words: &[(&str, T)], report: &mut Report<'_>) -> Option<T> {
+        let quoted: Vec<String> = words.iter().map(|(word, _)| format!("`\"{word}\"`")).collect();
+        let known = match quoted.split_last() {
+            Some((last, others)) if !others.is_empty() => format!("{} or {last}", others.join(", ")),
+            _ => quoted.join(", "),
+        };
+        let item = self.string(key, &known, report)?;
+        let found = words.iter().find(|(word, _)| *word == item.value);
+        if found.is_none() {
+            let message = format!("`{}` is `{}`, which it cannot be", self.path(key), item.value);
+            let help = match nearest(&item.value.to_lowercase(), words.iter().map(|(word, _)| *word)) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("write {known}"),
+            };
+            report.error(item.span, "this one", message, help);
+        }
+        found.map(|(_, meaning)| *meaning)
+    }
+
     /// A whole number within `range`.
     pub(super) fn number(&self, key: &str, range: RangeInclusive<u64>, report: &mut Report<'_>) -> Option<Item<u64>> {
         let value = self.get(key)?;

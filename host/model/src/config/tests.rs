@@ -1,6 +1,7 @@
 //! What a file means, and that every mistake in it is found in one run, each with its place and its remedy.
 
 mod dropped;
+mod listener;
 mod mistake;
 mod shown;
 
@@ -66,6 +67,17 @@ services = ["users"]
 
 [[listener]]
 address = "[::1]:5001"
+tls = { certificates = [{ cert = "a.pem", key = "a.key" }, { cert = "b.pem", key = "b.key" }], client_ca = "ca.pem", redirect_from = "[::1]:5002" }
+trusted_proxies = ["10.0.0.0/8", "::1"]
+encoded_slash = "opaque"
+dot_segments = "resolve"
+slashes = "keep"
+headers_with_underscores = "drop"
+limits = { header_block = "64KiB", header_read = "5s", connections = 100, body_rate = 0 }
+
+[admin]
+socket = "admin/socket"
+address = "127.0.0.1:9090"
 
 [service.users]
 component = "target/users.wasm"

@@ -4,41 +4,47 @@ use std::collections::BTreeSet;
 
 use super::Failure;
 
-/// Slug, status, whether it may be sent again (with `Retry-After`), whether the
-/// connection closes, whether it counts against the service.
-const PUBLISHED: &[(&str, Option<u16>, bool, bool, bool)] = &[
-    ("bad-request", Some(400), false, true, false),
-    ("no-route", Some(404), false, false, false),
-    ("method-not-allowed", Some(405), false, false, false),
-    ("request-timeout", Some(408), false, true, false),
-    ("content-too-large", Some(413), false, true, false),
-    ("uri-too-long", Some(414), false, true, false),
-    ("headers-too-large", Some(431), false, true, false),
-    ("trap", Some(502), false, false, true),
-    ("memory-limit", Some(502), false, false, true),
-    ("handle-limit", Some(502), false, false, true),
-    ("hostcall-limit", Some(502), false, false, true),
-    ("no-response", Some(502), false, false, true),
-    ("invalid-response", Some(502), false, false, true),
-    ("cpu-limit", Some(504), false, false, true),
-    ("deadline", Some(504), false, false, true),
-    ("overloaded", Some(503), true, false, false),
-    ("service-saturated", Some(503), true, false, false),
-    ("pool-exhausted", Some(503), true, false, false),
-    ("not-ready", Some(503), true, false, false),
-    ("draining", Some(503), true, false, false),
-    ("loop", Some(508), false, false, false),
-    ("fan-out", Some(502), false, false, false),
-    ("call-denied", None, false, false, false),
-    ("egress-denied", None, false, false, false),
-    ("unknown-service", None, false, false, false),
-    ("storage-full", Some(507), false, false, false),
-    ("storage-failed", Some(503), false, false, false),
-    ("truncated", None, false, true, false),
-    ("client-gone", None, false, true, false),
-    ("internal", Some(500), false, false, false),
-    ("upstream-failed", Some(502), false, false, false),
-    ("upstream-timeout", Some(504), false, false, false),
+/// Slug, status, whether it may be sent again, whether `Retry-After` says when,
+/// whether the connection closes, whether it counts against the service.
+type Row = (&'static str, Option<u16>, bool, bool, bool, bool);
+
+const PUBLISHED: &[Row] = &[
+    ("bad-request", Some(400), false, false, true, false),
+    ("unauthenticated", Some(401), false, false, false, false),
+    ("forbidden", Some(403), false, false, false, false),
+    ("no-route", Some(404), false, false, false, false),
+    ("method-not-allowed", Some(405), false, false, false, false),
+    ("request-timeout", Some(408), false, false, true, false),
+    ("content-too-large", Some(413), false, false, true, false),
+    ("uri-too-long", Some(414), false, false, true, false),
+    ("misdirected", Some(421), true, false, false, false),
+    ("expectation-failed", Some(417), false, false, true, false),
+    ("headers-too-large", Some(431), false, false, true, false),
+    ("trap", Some(502), false, false, false, true),
+    ("memory-limit", Some(502), false, false, false, true),
+    ("handle-limit", Some(502), false, false, false, true),
+    ("hostcall-limit", Some(502), false, false, false, true),
+    ("no-response", Some(502), false, false, false, true),
+    ("invalid-response", Some(502), false, false, false, true),
+    ("cpu-limit", Some(504), false, false, false, true),
+    ("deadline", Some(504), false, false, false, true),
+    ("overloaded", Some(503), true, true, false, false),
+    ("service-saturated", Some(503), true, true, false, false),
+    ("pool-exhausted", Some(503), true, true, false, false),
+    ("not-ready", Some(503), true, true, false, false),
+    ("draining", Some(503), true, true, false, false),
+    ("loop", Some(508), false, false, false, false),
+    ("fan-out", Some(502), false, false, false, false),
+    ("call-denied", None, false, false, false, false),
+    ("egress-denied", None, false, false, false, false),
+    ("unknown-service", None, false, false, false, false),
+    ("storage-full", Some(507), false, false, false, false),
+    ("storage-failed", Some(503), false, false, false, false),
+    ("truncated", None, false, false, true, false),
+    ("client-gone", None, false, false, true, false),
+    ("internal", Some(500), false, false, false, false),
+    ("upstream-failed", Some(502), false, false, false, false),
+    ("upstream-timeout", Some(504), false, false, false, false),
 ];
 
 /// RFC 9209, section 2.3, as far as a host without DNS and TLS needs it.
@@ -58,10 +64,10 @@ const PROXY_ERRORS: &[&str] = &[
 #[test]
 fn every_failure_is_answered_as_published() {
     assert_eq!(Failure::ALL.len(), PUBLISHED.len());
-    for (failure, (slug, status, retry, close, breaks)) in Failure::ALL.iter().zip(PUBLISHED) {
+    for (failure, (slug, status, retry, after, close, breaks)) in Failure::ALL.iter().zip(PUBLISHED) {
         assert_eq!(failure.slug(), *slug);
         assert_eq!(failure.status(), *status, "{slug}");
-        assert_eq!((failure.retryable(), failure.retry_after()), (*retry, *retry), "{slug}");
+        assert_eq!((failure.retryable(), failure.retry_after()), (*retry, *after), "{slug}");
         assert_eq!(failure.closes_connection(), *close, "{slug}");
         assert_eq!(failure.breaks_service(), *breaks, "{slug}");
         assert_eq!(failure.problem_type(), format!("urn:hostel:problem:{slug}"));

@@ -46,14 +46,21 @@ fn the_host_and_its_listeners_have_the_published_limits_by_default() {
         ("request_line", listener.request_line.to_string(), "8KiB"),
         ("first_byte", format_duration(listener.first_byte), "10s"),
         ("header_read", format_duration(listener.header_read), "10s"),
+        ("tls_handshake", format_duration(listener.tls_handshake), "10s"),
         ("idle", format_duration(listener.idle), "1m"),
         ("body_idle", format_duration(listener.body_idle), "30s"),
         ("body_rate", listener.body_rate.to_string(), "240"),
-        ("body_rate_grace", format_duration(listener.body_rate_grace), "5s"),
+        ("rate_grace", format_duration(listener.rate_grace), "5s"),
         ("write_idle", format_duration(listener.write_idle), "1m"),
         ("write_rate", listener.write_rate.to_string(), "240"),
         ("connections", listener.connections.to_string(), "10000"),
         ("connections_per_address", listener.connections_per_address.to_string(), "256"),
+        ("streams", listener.streams.to_string(), "100"),
+        ("header_list", listener.header_list.to_string(), "16KiB"),
+        ("stream_window", listener.stream_window.to_string(), "64KiB"),
+        ("connection_window", listener.connection_window.to_string(), "256KiB"),
+        ("reset_streams", listener.reset_streams.to_string(), "20"),
+        ("reset_streams_local", listener.reset_streams_local.to_string(), "128"),
     ];
     for (key, value, published) in shown {
         assert_eq!(value, published, "{key}");

@@ -7,10 +7,16 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use super::RouteError;
+use crate::target::{DotSegments, EncodedSlash, PathRules, Slashes, canonical_path};
 
 /// The most segments of a path. Their kinds fit in one word, and no hand-made
 /// path comes near it.
 pub(super) const SEGMENTS: usize = 64;
+
+/// What listeners may at most be told to take as it is: a segment that is refused
+/// by these rules is refused by all.
+const WIDEST: PathRules =
+    PathRules { encoded_slash: EncodedSlash::Opaque, dot_segments: DotSegments::Reject, slashes: Slashes::Keep };
 
 /// A pattern of paths. Equal patterns take the same paths and name their
 /// parameters alike.
@@ -34,15 +40,15 @@ pub(super) enum Segment {
 /// How specific a path pattern is; the greater one wins. Fields are compared in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Rank {
-    kind: Kind,
-    segments: usize,
-    literals: u32,
+    pub(super) kind: Kind,
+    pub(super) segments: usize,
+    pub(super) literals: u32,
     /// One bit for each literal, the leftmost highest.
-    places: u64,
+    pub(super) places: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Kind {
+pub(super) enum Kind {
     Prefix,
     Template,
     Exact,
@@ -164,10 +170,14 @@ fn segment(part: &str, last: bool) -> Result<Segment, (String, String)> {
     if part.contains(['{', '}']) {
         return parameter(part);
     }
-    match fault(part) {
-        Some(fault) => Err(fault),
-        None => Ok(Segment::Literal(part.to_owned())),
+    if let Some(fault) = fault(part) {
+        return Err(fault);
     }
+    if canonical_path(&format!("/{part}"), WIDEST).is_err() {
+        let remedy = "write text in UTF-8, and something other than dots before a `;`";
+        return wrong(&format!("has `{part}` in it, which no request has"), remedy);
+    }
+    Ok(Segment::Literal(part.to_owned()))
 }
 
 fn parameter(part: &str) -> Result<Segment, (String, String)> {
@@ -196,6 +206,7 @@ fn fault(part: &str) -> Option<(String, String)> {
                 None => continue,
             },
             '*' => "write `*` only as a trailing `/*`, and `{name}` for one segment".to_owned(),
+            c if c.is_ascii_control() => "leave it out".to_owned(),
             '#' | '?' => "leave the rest out, routes look at the path only".to_owned(),
             c if c.is_ascii_alphanumeric() || "-._~!$&'()+,;=:@".contains(c) => continue,
             c => format!("write `{}`", encoded(c)),
@@ -215,6 +226,7 @@ fn escape(rest: &str) -> Option<(String, String)> {
     let byte = u8::from_str_radix(digits, 16).unwrap_or_default();
     match char::from(byte) {
         '/' => Some((found, "a segment cannot contain `/`; write another path".to_owned())),
+        c if c.is_ascii_control() => Some((found, "leave it out, requests with it are refused".to_owned())),
         c if c.is_ascii_alphanumeric() || "-._~".contains(c) => Some((found, format!("write `{c}`"))),
         _ if digits.bytes().any(|digit| digit.is_ascii_lowercase()) => {
             Some((found, format!("write `%{}`", digits.to_ascii_uppercase())))

@@ -1,7 +1,9 @@
 //! Which routes there are, which one a request takes, and that the fast way agrees with the plain one.
 
 mod agreement;
+mod explain;
 mod pattern;
+mod precedence;
 
 use super::{Conflict, Found, HostPattern, Methods, RoutePattern, RouteTable};
 

@@ -152,10 +152,14 @@ fn destination(uri: &http::Uri) -> Destination {
     Destination::Service(label.to_owned())
 }
 
-/// Names that only the host writes; `hostel-` as a whole is reserved.
+/// Names that only the host writes; `hostel-` as a whole is reserved, and so is
+/// whatever tells who the client is.
 #[must_use]
 pub fn is_host_header(name: &HeaderName) -> bool {
-    name.as_str().starts_with("hostel-") || matches!(name.as_str(), "x-request-id" | "proxy-status")
+    let name = name.as_str();
+    name.starts_with("hostel-")
+        || name.starts_with("x-forwarded-")
+        || matches!(name, "x-request-id" | "proxy-status" | "forwarded" | "x-real-ip")
 }
 
 /// Removes every header that only the host may write.
@@ -244,7 +248,17 @@ mod tests {
     #[test]
     fn headers_of_the_host_are_stripped_from_what_a_guest_sends() {
         let mut headers = HeaderMap::new();
-        for name in ["hostel-caller", "hostel-user", "hostel-new", "x-request-id", "proxy-status", "accept"] {
+        for name in [
+            "hostel-caller",
+            "hostel-user",
+            "hostel-new",
+            "x-request-id",
+            "proxy-status",
+            "x-forwarded-for",
+            "forwarded",
+            "x-real-ip",
+            "accept",
+        ] {
             headers.append(HeaderName::from_static(name), http::HeaderValue::from_static("forged"));
         }
         strip_host_headers(&mut headers);

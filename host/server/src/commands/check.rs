@@ -14,7 +14,7 @@ use crate::host::StartError;
 /// Validates the configuration at `path` and the components it names.
 pub(super) fn check(path: &Path, environment: Environment<'_>) -> Exit {
     let mut loaded = load(path);
-    let request = resolve(&mut loaded, environment);
+    let request = resolve(&mut loaded, environment).deploy;
     match component_problems(&loaded, &request) {
         Ok(problems) => loaded.problems.extend(problems),
         Err(error) => {

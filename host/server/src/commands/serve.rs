@@ -18,30 +18,37 @@ use crate::deploy::DeployError;
 use crate::host::{Host, HostSettings, StartError};
 use crate::line_writer::LineWriter;
 use crate::telemetry::start_logging;
+use crate::tls::development::development_tls;
 
 /// How long a log that nobody reads may hold up the end.
 const LOG_PATIENCE: Duration = Duration::from_secs(1);
 
-/// Serves the configuration at `path` until a signal.
-pub(super) fn up(path: &Path, environment: Environment<'_>) -> Exit {
+/// Serves the configuration at `path` until a signal. With `tls`, listeners that
+/// have no certificate get one made for them.
+pub(super) fn up(path: &Path, environment: Environment<'_>, tls: bool) -> Exit {
     let mut loaded = load(path);
-    let deploy = resolve(&mut loaded, environment);
-    show(&loaded.problems);
-    if !loaded.is_valid() {
-        return Exit::Configuration;
-    }
     let (data_plane, platform) = match start_platform() {
         Ok(started) => started,
         Err(error) => return failed(&error),
     };
+    if tls && loaded.is_valid() {
+        secure(&mut loaded, &platform);
+    }
+    let resolved = resolve(&mut loaded, environment);
+    show(&loaded.problems);
+    if !loaded.is_valid() {
+        return Exit::Configuration;
+    }
     let log = match start_logging(environment("HOSTEL_LOG").as_deref(), color(), &platform) {
         Ok(log) => log,
         Err(error) => return failed(&StartError::Thread(error)),
     };
     let settings = HostSettings {
         limits: loaded.plan.host.clone(),
-        listeners: loaded.plan.listeners.clone(),
-        deploy,
+        listeners: resolved.listeners,
+        admin_socket: loaded.plan.admin.socket.as_ref().map(|socket| loaded.root.join(socket)),
+        admin_address: loaded.plan.admin.address,
+        deploy: resolved.deploy,
         access_log: Box::new(std::io::stdout()),
     };
     let exit = data_plane.block_on(run(settings, &loaded, platform, &log));
@@ -49,6 +56,25 @@ pub(super) fn up(path: &Path, environment: Environment<'_>) -> Exit {
     // Guests that would not end are left behind.
     data_plane.shutdown_background();
     exit
+}
+
+/// Gives every listener without TLS the certificate for development.
+fn secure(loaded: &mut Loaded, platform: &Platform) {
+    match development_tls(&loaded.state(), platform.clock.wall()) {
+        Ok(tls) => {
+            if let Some(certificate) = tls.certificates.first() {
+                say(&format!("HTTPS with a certificate of its own; clients trust it with `{}`", certificate.cert.path));
+            }
+            for listener in loaded.plan.listeners.iter_mut().filter(|listener| listener.tls.is_none()) {
+                listener.tls = Some(tls.clone());
+                listener.h2c = false;
+            }
+        }
+        Err(error) => {
+            let problem = Problem::error(&loaded.source, error.to_string(), "or leave out `--tls`");
+            loaded.problems.push(problem);
+        }
+    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "before anything is served there is nothing to finish")]

@@ -15,11 +15,11 @@ pub(super) fn served(host: &Host) -> String {
     table.load_preset(if terminal { UTF8_FULL_CONDENSED } else { NOTHING });
     table.set_content_arrangement(if terminal { ContentArrangement::Dynamic } else { ContentArrangement::Disabled });
     table.set_header(["LISTENER", "ROUTE", "SERVICE", "REVISION"]);
-    for (address, routes) in host.addresses().iter().zip(&snapshot.routes) {
+    for ((address, scheme), routes) in host.addresses().iter().zip(host.schemes()).zip(&snapshot.routes) {
         for route in routes.routes() {
             let compiled = &route.target.compiled;
             table.add_row([
-                format!("http://{address}"),
+                format!("{scheme}://{address}"),
                 route.text.to_string(),
                 compiled.name().to_string(),
                 compiled.revision.to_string(),

@@ -12,7 +12,7 @@ use futures::future::{Either, select};
 use hostel_model::failure::Failure;
 use hostel_model::name::ServiceName;
 use hostel_sandbox::{Call, CallContext, CallFuture, CallRefused, Deadline, GuestFailure, IncomingBody, ServiceCalls};
-use http::uri::Authority;
+use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use tokio::sync::oneshot;
@@ -144,7 +144,8 @@ fn for_callee(
 ) -> Option<Request<IncomingBody>> {
     let (mut head, body) = request.into_parts();
     let authority: Authority = head.uri.authority().cloned()?;
-    head.uri = absolute(&head.uri, &authority)?;
+    let path_and_query = head.uri.path_and_query().cloned().unwrap_or(PathAndQuery::from_static("/"));
+    head.uri = absolute((Scheme::HTTP, authority, path_and_query))?;
     put_header(&mut head.headers, REQUEST_ID, &context.tree.request_id);
     if let Some(caller) = &context.caller {
         put_header(&mut head.headers, CALLER, caller.as_str());

@@ -1,9 +1,8 @@
-//! Where one HTTP/1.1 message ends and the next begins, and how many of its bytes are what.
+//! Where one HTTP/1 response ends and the next begins, and how many of its bytes are what.
 //!
-//! hyper parses the messages; this only counts the bytes that pass, so that the
+//! hyper writes the responses; this only counts the bytes that pass, so that the
 //! access log can tell the length of a message as its wire form has it: the sum
 //! of start line, header fields and body, with chunk framing apart (RFC 9112).
-//! A message that hyper refuses is counted as far as it came.
 
 /// Header lines are only read to find the framing: longer ones cannot be it.
 const LINE_PREFIX: usize = 96;
@@ -29,19 +28,9 @@ impl MessageBytes {
     }
 }
 
-/// Which way messages go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Direction {
-    /// Requests: without framing there is no body.
-    Requests,
-    /// Responses: without framing the body ends with the connection.
-    Responses,
-}
-
-/// Follows the messages of one direction of a connection.
-#[derive(Debug)]
+/// Follows the responses of a connection.
+#[derive(Debug, Default)]
 pub struct Framing {
-    direction: Direction,
     state: State,
     line: Vec<u8>,
     length: Option<u64>,
@@ -52,13 +41,18 @@ pub struct Framing {
     lost: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum State {
+    #[default]
     StartLine,
     Headers,
-    Body { left: u64 },
+    Body {
+        left: u64,
+    },
     ChunkSize,
-    ChunkData { left: u64 },
+    ChunkData {
+        left: u64,
+    },
     ChunkEnd,
     Trailers,
     UntilClose,
@@ -74,21 +68,6 @@ pub struct Followed {
 }
 
 impl Framing {
-    /// Ready for the first message.
-    #[must_use]
-    pub fn new(direction: Direction) -> Self {
-        Self {
-            direction,
-            state: State::StartLine,
-            line: Vec::new(),
-            length: None,
-            chunked: false,
-            status: 0,
-            last_status: 0,
-            lost: false,
-        }
-    }
-
     /// The status of the response that began last; zero before the first.
     #[must_use]
     pub fn last_status(&self) -> u16 {
@@ -167,14 +146,11 @@ impl Framing {
     fn start_line(&mut self, bytes: &[u8], counts: &mut MessageBytes) -> (usize, bool) {
         let (step, whole) = self.take_line(bytes);
         counts.line += step as u64;
-        // hyper skips empty lines before a request; so does this.
-        if whole && !self.line_is_empty() {
+        if whole {
             let status = self.line.get(8..11).and_then(|digits| std::str::from_utf8(digits).ok());
             self.status = status.and_then(|digits| digits.parse().ok()).unwrap_or(0);
             self.last_status = self.status;
             self.state = State::Headers;
-        }
-        if whole {
             self.end_line();
         }
         (step, false)
@@ -197,13 +173,12 @@ impl Framing {
 
     /// Chooses what follows the head; true if the message ends with it.
     fn head_ended(&mut self, bodyless: bool) -> bool {
-        let response = self.direction == Direction::Responses;
-        if response && (100..200).contains(&self.status) && self.status != 101 {
+        if (100..200).contains(&self.status) && self.status != 101 {
             // An interim response: the final one follows and belongs to it.
             self.reset();
             return false;
         }
-        if response && (bodyless || matches!(self.status, 204 | 304)) {
+        if bodyless || matches!(self.status, 204 | 304) {
             return true;
         }
         if self.lost {
@@ -214,8 +189,7 @@ impl Framing {
             (true, _) => State::ChunkSize,
             (false, Some(0)) => return true,
             (false, Some(left)) => State::Body { left },
-            (false, None) if response => State::UntilClose,
-            (false, None) => return true,
+            (false, None) => State::UntilClose,
         };
         false
     }

@@ -1,22 +1,27 @@
-//! A client's body on its way to a guest: held to its size, and its silence counted as the client's time.
+//! A client's body on its way to a guest: held to its size and its pace, and its silence counted as the client's time.
 //!
 //! While a guest waits for bytes the client has not sent, no deadline runs. The
 //! wait ends the moment bytes come, not when the guest gets around to them, so
 //! that a slow guest cannot pass for a slow client.
 
+use std::error::Error as _;
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
-use std::time::Duration;
 
 use bytes::Bytes;
 use futures::task::AtomicWaker;
 use hostel_model::failure::Failure;
-use hostel_model::platform::BoxTask;
-use hostel_sandbox::{BodyError, CallTree, strip_host_headers};
+use hostel_sandbox::{BodyError, CallTree};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
+
+use crate::edge::headers::clean_trailers;
+use crate::pace::{Pace, PaceLimits};
+use crate::record::Exchange;
+use crate::timer::Timer;
 
 /// The body of a request from outside.
 pub struct RequestBody {
@@ -25,8 +30,9 @@ pub struct RequestBody {
     wait: Arc<ClientWait>,
     wait_waker: Waker,
     left: u64,
-    idle_limit: Duration,
-    idle: Option<BoxTask>,
+    pace: Pace,
+    timer: Timer,
+    counted: Option<Arc<Exchange>>,
 }
 
 /// Notes when bytes come, then wakes the guest.
@@ -58,32 +64,42 @@ impl Wake for ClientWait {
 }
 
 impl RequestBody {
-    /// At most `limit` bytes of `inner`, with no more than `idle_limit` between two of them.
+    /// At most `limit` bytes of `inner`, which come as fast as `pace` says. Counted
+    /// in `counted`, unless they are counted on the wire.
     #[must_use]
-    pub fn new(inner: Incoming, tree: Arc<CallTree>, limit: u64, idle_limit: Duration) -> Self {
+    pub fn new(
+        inner: Incoming,
+        tree: Arc<CallTree>,
+        limit: u64,
+        pace: PaceLimits,
+        counted: Option<Arc<Exchange>>,
+    ) -> Self {
         let wait = Arc::new(ClientWait {
             tree: Arc::clone(&tree),
             waiting: AtomicBool::new(false),
             guest: AtomicWaker::new(),
         });
         let wait_waker = Waker::from(Arc::clone(&wait));
-        Self { inner, tree, wait, wait_waker, left: limit, idle_limit, idle: None }
+        let timer = Timer::new(Arc::clone(tree.clock()));
+        Self { inner, tree, wait, wait_waker, left: limit, pace: Pace::new(pace), timer, counted }
     }
 
-    fn poll_idle(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let clock = Arc::clone(self.tree.clock());
-        let limit = self.idle_limit;
-        let idle = self.idle.get_or_insert_with(|| clock.sleep_until(clock.now().after(limit)));
-        std::task::ready!(idle.as_mut().poll(context));
+    fn poll_slow(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let patience = self.pace.waits(self.timer.now());
+        std::task::ready!(self.timer.poll(patience, context));
         self.tree.violate(Failure::RequestTimeout);
         Poll::Ready(Some(Err(BodyError::Idle)))
     }
 
     fn admit(&mut self, mut frame: Frame<Bytes>) -> Result<Frame<Bytes>, BodyError> {
         if let Some(trailers) = frame.trailers_mut() {
-            strip_host_headers(trailers);
+            clean_trailers(trailers);
         }
         let bytes = frame.data_ref().map_or(0, |data| data.len() as u64);
+        self.pace.moved(self.timer.now(), bytes);
+        if let Some(counted) = &self.counted {
+            counted.update(|seen| seen.received.body += bytes);
+        }
         match self.left.checked_sub(bytes) {
             Some(left) => {
                 self.left = left;
@@ -108,12 +124,15 @@ impl Body for RequestBody {
         this.wait.begin();
         let polled = Pin::new(&mut this.inner).poll_frame(&mut Context::from_waker(&this.wait_waker));
         let Poll::Ready(polled) = polled else {
-            return this.poll_idle(context);
+            return this.poll_slow(context);
         };
         this.wait.end();
-        this.idle = None;
         Poll::Ready(polled.map(|frame| match frame {
             Ok(frame) => this.admit(frame),
+            Err(error) if is_malformed(&error) => {
+                this.tree.violate(Failure::BadRequest);
+                Err(BodyError::Malformed)
+            }
             Err(_gone) => Err(BodyError::Gone),
         }))
     }
@@ -125,6 +144,12 @@ impl Body for RequestBody {
     fn size_hint(&self) -> SizeHint {
         self.inner.size_hint()
     }
+}
+
+/// Whether the client broke the framing of its body, and did not just leave.
+fn is_malformed(error: &hyper::Error) -> bool {
+    let kind = error.source().and_then(|source| source.downcast_ref::<io::Error>()).map(io::Error::kind);
+    matches!(kind, Some(io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::Other))
 }
 
 impl Drop for RequestBody {

@@ -221,7 +221,7 @@ fn every_mistake_in_a_service_has_its_line_and_its_remedy() {
 }
 
 /// One error (or several on one line) with `message` and `help`, within `lines`.
-fn expect(text: &str, message: &str, help: &str, lines: std::ops::RangeInclusive<usize>) {
+pub(super) fn expect(text: &str, message: &str, help: &str, lines: std::ops::RangeInclusive<usize>) {
     let parsed = read(text);
     let shown = shown(&parsed.problems);
     assert!(!parsed.is_valid(), "nothing is wrong with\n{text}");

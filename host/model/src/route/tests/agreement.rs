@@ -4,28 +4,13 @@ use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
 use super::{found, pattern};
+use crate::numbers::Numbers;
 use crate::route::{Conflict, RoutePattern, RouteTable};
-
-/// A small generator of numbers (Marsaglia's xorshift), so that a failure can be repeated.
-struct Numbers(u64);
-
-impl Numbers {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 % bound as u64).expect("a small number")
-    }
-
-    fn pick(&mut self, texts: &[&'static str]) -> &'static str {
-        texts[self.below(texts.len())]
-    }
-}
 
 const TABLES: u64 = 1_000;
 const REQUESTS: usize = 60;
 
-fn random_pattern(numbers: &mut Numbers) -> String {
+pub(super) fn random_pattern(numbers: &mut Numbers) -> String {
     let methods = numbers.pick(&["", "", "GET ", "HEAD ", "POST ", "GET,POST ", "PUT "]);
     let host = numbers.pick(&["", "", "", "x.y", "*.y", "*.x.y", "a.x.y"]);
     let mut path = String::new();
@@ -42,7 +27,7 @@ fn random_pattern(numbers: &mut Numbers) -> String {
     format!("{methods}{host}{path}")
 }
 
-fn random_request(numbers: &mut Numbers) -> (&'static str, &'static str, String) {
+pub(super) fn random_request(numbers: &mut Numbers) -> (&'static str, &'static str, String) {
     let host = numbers.pick(&["x.y", "X.Y:80", "a.x.y", "b.x.y.", "y", "z", "b.a.x.y"]);
     let method = numbers.pick(&["GET", "HEAD", "POST", "PUT", "DELETE"]);
     let mut path = String::new();
@@ -124,7 +109,7 @@ fn alike(one: &RoutePattern, two: &RoutePattern) -> bool {
 fn the_table_finds_what_a_comparison_of_all_patterns_finds() {
     let mut outcomes = [0_usize; 3];
     for seed in 1..=TABLES {
-        let mut numbers = Numbers(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        let mut numbers = Numbers::of(seed);
         let count = 1 + numbers.below(12);
         let all: Vec<RoutePattern> = (0..count).map(|_| pattern(&random_pattern(&mut numbers))).collect();
         let later_alike = |second: &usize| all[..*second].iter().any(|first| alike(first, &all[*second]));

@@ -1,0 +1,141 @@
+//! The resources of the admin plane: which there are, and what each answers.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, Uri};
+use serde::Serialize;
+
+use crate::admin::problem::Problem;
+use crate::admin::{AdminState, explain, health, limits, openapi, routes, view};
+
+/// What Prometheus calls the format of [`crate::metrics`].
+const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Every resource, and an answer to whoever asks for another.
+pub(super) fn router(state: AdminState) -> Router {
+    Router::new()
+        .route("/livez", get(health::livez))
+        .route("/readyz", get(health::readyz))
+        .route("/readyz/{name}", get(health::readyz_one))
+        .route("/metrics", get(metrics))
+        .route("/v1/status", get(status))
+        .route("/v1/services", get(services))
+        .route("/v1/routes", get(all_routes))
+        .route("/v1/limits", get(all_limits))
+        .route("/v1/explain", get(explain::explain))
+        .route("/openapi.json", get(openapi::document))
+        .fallback(|| async {
+            Problem::not_found("There is nothing at this path; `/openapi.json` lists what there is.")
+        })
+        .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
+        .with_state(Arc::new(state))
+}
+
+/// Everything that is counted, as OpenMetrics text for Prometheus.
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    tag = "metrics",
+    responses((status = 200, description = "The metrics.", body = String, content_type = "application/openmetrics-text"))
+)]
+pub(super) async fn metrics(State(state): State<Arc<AdminState>>) -> Response {
+    ([(CONTENT_TYPE, HeaderValue::from_static(OPENMETRICS))], (state.metrics_text)()).into_response()
+}
+
+/// How the host stands: version, checks, listeners, services.
+#[utoipa::path(
+    get,
+    path = "/v1/status",
+    tag = "state",
+    responses((status = 200, description = "How it stands.", body = view::Status))
+)]
+pub(super) async fn status(State(state): State<Arc<AdminState>>) -> Response {
+    let checks = state.readiness.checks().into_iter();
+    json(&view::Status {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        uptime_seconds: state.clock.now().since(state.started).as_secs(),
+        ready: state.readiness.is_ready(),
+        checks: checks
+            .map(|(check, reason)| view::Check { name: check.name().to_owned(), ok: reason.is_none(), reason })
+            .collect(),
+        listeners: state.served().iter().map(|listener| listener.shown()).collect(),
+        connections: u64::try_from(state.metrics.connections.get()).unwrap_or_default(),
+        services: routes::services(&state.live.load()),
+    })
+}
+
+/// Every service that is live.
+#[utoipa::path(
+    get,
+    path = "/v1/services",
+    tag = "state",
+    responses((status = 200, description = "The services, ordered by name.", body = view::Services))
+)]
+pub(super) async fn services(State(state): State<Arc<AdminState>>) -> Response {
+    json(&view::Services { services: routes::services(&state.live.load()) })
+}
+
+/// Every route that is live, listener by listener.
+#[utoipa::path(
+    get,
+    path = "/v1/routes",
+    tag = "state",
+    responses((status = 200, description = "The routes.", body = view::Routes))
+)]
+pub(super) async fn all_routes(State(state): State<Arc<AdminState>>) -> Response {
+    json(&view::Routes { routes: routes::routes(&state.live.load(), state.served()) })
+}
+
+/// Every limit in force beside its default.
+#[utoipa::path(
+    get,
+    path = "/v1/limits",
+    tag = "state",
+    responses((status = 200, description = "The limits of the host, its listeners and its services.", body = view::Limits))
+)]
+pub(super) async fn all_limits(State(state): State<Arc<AdminState>>) -> Response {
+    let snapshot = state.live.load();
+    let services = snapshot.services.values().map(|service| &service.compiled);
+    json(&view::Limits {
+        host: limits::of_host(&state.host_limits),
+        listeners: state
+            .served()
+            .iter()
+            .map(|one| view::LimitsOf { name: one.address.to_string(), limits: limits::of_listener(&one.limits) })
+            .collect(),
+        services: services
+            .map(|one| view::LimitsOf { name: one.name().to_string(), limits: limits::of_service(one.limits()) })
+            .collect(),
+    })
+}
+
+/// An answer in JSON.
+pub(super) fn json<T: Serialize>(value: &T) -> Response {
+    match serde_json::to_vec(value) {
+        Ok(bytes) => {
+            ([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], Body::from(bytes)).into_response()
+        }
+        Err(_) => Problem::internal().into_response(),
+    }
+}
+
+/// Every value that the query of `uri` gives to `name`, in order.
+pub(super) fn every<'a>(uri: &'a Uri, name: &'a str) -> impl Iterator<Item = String> + 'a {
+    let pairs = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
+    pairs.filter(move |(key, _)| key == name).map(|(_, value)| value.into_owned())
+}
+
+/// The one value that the query of `uri` gives to `name`, if any.
+pub(super) fn one(uri: &Uri, name: &'static str) -> Result<Option<String>, Problem> {
+    let mut values = every(uri, name);
+    match (values.next(), values.next()) {
+        (_, Some(_)) => Err(Problem::bad_request(format!("`{name}` may be there once."))),
+        (value, None) => Ok(value),
+    }
+}

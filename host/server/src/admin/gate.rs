@@ -1,0 +1,118 @@
+//! Who may ask the admin plane: checked for every request, before anything is looked up.
+//!
+//! A browser on this machine can reach the TCP address, too, and send it what a
+//! page on the internet says (DNS rebinding, forged requests). So a request must
+//! name this machine as its host, and may not come from another origin.
+
+use std::net::IpAddr;
+
+use hostel_model::target::canonical_authority;
+use http::header::{AUTHORIZATION, HOST, ORIGIN};
+use http::{HeaderMap, HeaderName, Request};
+use http_body::Body;
+
+use crate::admin::problem::Problem;
+use crate::admin::socket::Transport;
+use crate::admin::token::Token;
+
+/// Bytes of a body that are let in: more than anything here reads.
+const BODY_BYTES_MAX: u64 = 64 * 1024;
+/// What a browser says about where a request comes from (W3C Fetch Metadata).
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// Refuses `request` unless whoever came in by `transport` may have it answered.
+pub(super) fn check<B: Body>(request: &Request<B>, transport: Transport, token: Option<&Token>) -> Result<(), Problem> {
+    let host = host(request)?;
+    if transport == Transport::Tcp && !host.as_ref().is_some_and(Place::is_this_machine) {
+        let detail = "The host must be an IP address, `localhost` or a name below it; ask for one of those.";
+        return Err(Problem::forbidden(detail));
+    }
+    same_origin(request.headers(), host.as_ref())?;
+    if transport == Transport::Tcp && !is_public(request) && !token.is_some_and(|token| shows(request, token)) {
+        return Err(Problem::unauthenticated());
+    }
+    if request.body().size_hint().lower() > BODY_BYTES_MAX {
+        return Err(Problem::content_too_large());
+    }
+    Ok(())
+}
+
+/// A host and its port in their only spelling; the port of HTTP if there is none.
+#[derive(PartialEq, Eq)]
+struct Place {
+    host: String,
+    port: u16,
+}
+
+impl Place {
+    fn of(authority: &str) -> Option<Self> {
+        let authority = canonical_authority(authority).ok()?;
+        Some(Self { host: authority.host.into_owned(), port: authority.port.unwrap_or(80) })
+    }
+
+    /// Names that nobody can point at this machine from outside: a page whose name
+    /// was made to lead here still sends its own name.
+    fn is_this_machine(&self) -> bool {
+        let name = self.host.trim_start_matches('[').trim_end_matches(']');
+        name.parse::<IpAddr>().is_ok() || name == "localhost" || name.ends_with(".localhost")
+    }
+}
+
+/// Whom the request is for: what its target says, if it says anything, else `Host`.
+fn host<B>(request: &Request<B>) -> Result<Option<Place>, Problem> {
+    let wrong = || Problem::bad_request("The host is not a name or an address with or without a port.");
+    let mut hosts = request.headers().get_all(HOST).iter();
+    let header = match (hosts.next(), hosts.next()) {
+        (None, _) => None,
+        (Some(host), None) => Some(host.to_str().ok().and_then(Place::of).ok_or_else(wrong)?),
+        (Some(_), Some(_)) => return Err(Problem::bad_request("The header Host is there twice.")),
+    };
+    let Some(target) = request.uri().authority() else {
+        return Ok(header);
+    };
+    let target = Place::of(target.as_str()).ok_or_else(wrong)?;
+    if header.is_some_and(|header| header != target) {
+        return Err(Problem::bad_request("The header Host is not the host of the request's target."));
+    }
+    Ok(Some(target))
+}
+
+fn same_origin(headers: &HeaderMap, host: Option<&Place>) -> Result<(), Problem> {
+    let foreign = || Problem::forbidden("Pages of other origins may not ask the admin plane.");
+    for origin in headers.get_all(ORIGIN) {
+        let own = origin.to_str().ok().and_then(|origin| origin.strip_prefix("http://")).and_then(Place::of);
+        if own.is_none() || own.as_ref() != host {
+            return Err(foreign());
+        }
+    }
+    for site in headers.get_all(SEC_FETCH_SITE) {
+        // Pages on other ports of this machine are of the same site, and no business of ours either.
+        if !matches!(site.as_bytes(), b"same-origin" | b"none") {
+            return Err(foreign());
+        }
+    }
+    Ok(())
+}
+
+/// What load balancers may ask without a token: it is one word, and no secret.
+fn is_public<B>(request: &Request<B>) -> bool {
+    let verbose =
+        || form_urlencoded::parse(request.uri().query().unwrap_or("").as_bytes()).any(|(name, _)| name == "verbose");
+    match request.uri().path() {
+        "/livez" => true,
+        "/readyz" => !verbose(),
+        _ => false,
+    }
+}
+
+/// Whether the request shows `token`, once and in full.
+fn shows<B>(request: &Request<B>, token: &Token) -> bool {
+    let mut shown = request.headers().get_all(AUTHORIZATION).iter();
+    let (Some(value), None) = (shown.next(), shown.next()) else {
+        return false;
+    };
+    let Some((scheme, rest)) = value.as_bytes().split_at_checked("Bearer ".len()) else {
+        return false;
+    };
+    scheme.eq_ignore_ascii_case(b"Bearer ") && token.is(rest.trim_ascii())
+}

@@ -1,0 +1,82 @@
+//! What is live, as the admin plane shows it: services, listeners, routes.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use hostel_model::route::Route;
+use hostel_sandbox::Generation;
+
+use crate::admin::{AdminState, ServedListener, limits, view};
+use crate::live::{LiveService, Snapshot};
+
+impl AdminState {
+    /// The listeners, once there are any.
+    pub(super) fn served(&self) -> &[ServedListener] {
+        self.listeners.get().map_or(&[], Vec::as_slice)
+    }
+}
+
+impl ServedListener {
+    pub(super) fn scheme(&self) -> view::Scheme {
+        if self.tls { view::Scheme::Https } else { view::Scheme::Http }
+    }
+
+    pub(super) fn shown(&self) -> view::Listener {
+        view::Listener {
+            address: self.address.to_string(),
+            scheme: self.scheme(),
+            h2c: self.h2c,
+            redirect_from: self.redirect_from.map(|address| address.to_string()),
+        }
+    }
+}
+
+/// Every service of `snapshot`.
+pub(super) fn services(snapshot: &Snapshot) -> Vec<view::Service> {
+    snapshot.services.values().map(|service| shown_service(service, snapshot)).collect()
+}
+
+fn shown_service(service: &LiveService, snapshot: &Snapshot) -> view::Service {
+    let compiled = &service.compiled;
+    let all = snapshot.routes.iter().flat_map(|table| table.routes());
+    let own = all.filter(|route| route.target.compiled.name() == compiled.name());
+    let routes: BTreeSet<String> = own.map(|route| route.text.to_string()).collect();
+    view::Service {
+        name: compiled.name().to_string(),
+        revision: compiled.revision.number.to_string(),
+        digest: compiled.revision.digest.to_string(),
+        generation: match compiled.generation {
+            Generation::P2 => view::Generation::P2,
+            Generation::P3 => view::Generation::P3,
+        },
+        routes: routes.into_iter().collect(),
+        limits: limits::first_of_service(compiled.limits()),
+        requests: service.metrics.requests.get(),
+        calls: service.metrics.calls.get(),
+        failures: service.metrics.failed(),
+    }
+}
+
+/// Every route of `snapshot`, for those of its tables that have a listener.
+pub(super) fn routes(snapshot: &Snapshot, listeners: &[ServedListener]) -> Vec<view::Route> {
+    let tables = listeners.iter().zip(&snapshot.routes);
+    // Whatever is asked about, they are in the order of their precedence.
+    let ordered = tables.map(|(listener, table)| (listener, table.explain("", "GET", "/")));
+    let shown = ordered.flat_map(|(listener, all)| all.into_iter().map(|one| shown_route(one.route, listener)));
+    shown.collect()
+}
+
+/// A route as `listener` has it.
+pub(super) fn shown_route(route: &Route<Arc<LiveService>>, listener: &ServedListener) -> view::Route {
+    let pattern = &route.pattern;
+    view::Route {
+        listener: listener.address.to_string(),
+        scheme: listener.scheme(),
+        pattern: route.text.to_string(),
+        host: pattern.host.as_ref().map(ToString::to_string),
+        path: pattern.path.to_string(),
+        methods: pattern.methods.named().map(|names| names.iter().cloned().collect()),
+        service: route.target.compiled.name().to_string(),
+        revision: route.target.compiled.revision.number.to_string(),
+    }
+}

@@ -1,0 +1,147 @@
+//! From a connection to an answered request: every bound that keeps one client from the others.
+
+use std::convert::Infallible;
+use std::panic::AssertUnwindSafe;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use futures::FutureExt;
+use futures::future::{Either, join_all, pending, select};
+use futures::stream::{FuturesUnordered, StreamExt};
+use hostel_model::platform::{BoxTask, Platform};
+use http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
+use http::{HeaderValue, Request};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::sync::watch;
+
+use crate::admin::problem::Problem;
+use crate::admin::socket::{Door, Stream, Transport};
+use crate::admin::token::Token;
+use crate::admin::{AdminState, api, gate};
+
+/// Connections of one door at once: a handful of operators and probes, with room.
+/// Each door has its own, so that the network cannot shut out the operator.
+pub(super) const CONNECTIONS_MAX: usize = 64;
+/// Time for the head of a request, and between two requests.
+pub(super) const HEADER_TIME: Duration = Duration::from_secs(10);
+/// Bytes of a head: what the data plane grants, too.
+const HEADER_BYTES_MAX: usize = 32 * 1024;
+/// Time a connection may live: one that never reads would stay for ever.
+const CONNECTION_TIME: Duration = Duration::from_secs(60);
+/// Time for what is being answered when a connection is to end.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+/// A pause after `accept` failed: long enough for something to be closed.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// What every connection needs.
+pub(super) struct Plane {
+    router: TowerToHyperService<Router>,
+    token: Option<Token>,
+    platform: Platform,
+}
+
+impl Plane {
+    pub(super) fn new(state: AdminState, token: Option<Token>, platform: Platform) -> Self {
+        Self { router: TowerToHyperService::new(api::router(state)), token, platform }
+    }
+
+    fn sleep(&self, time: Duration) -> BoxTask {
+        self.platform.clock.sleep_until(self.platform.clock.now().after(time))
+    }
+
+    async fn answer(&self, request: Request<Incoming>, transport: Transport) -> Response {
+        let mut response = match gate::check(&request, transport, self.token.as_ref()) {
+            Err(problem) => problem.into_response(),
+            Ok(()) => {
+                let answer = AssertUnwindSafe(async { self.router.call(request.map(Body::new)).await });
+                match answer.catch_unwind().await {
+                    Ok(Ok(response)) => response,
+                    Err(_panic) => Problem::internal().into_response(),
+                }
+            }
+        };
+        let headers = response.headers_mut();
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        response
+    }
+}
+
+/// Answers whoever comes in by `doors`, until it is told to stop.
+pub(super) async fn serve(plane: Arc<Plane>, doors: Vec<Door>, stopped: watch::Receiver<bool>) {
+    join_all(doors.into_iter().map(|door| serve_door(Arc::clone(&plane), door, stopped.clone()))).await;
+}
+
+/// Accepts and serves in one task: whatever is polled here is bounded.
+async fn serve_door(plane: Arc<Plane>, door: Door, mut stopped: watch::Receiver<bool>) {
+    let transport = door.transport();
+    let mut connections = FuturesUnordered::new();
+    let mut pause: Option<BoxTask> = None;
+    let mut stop = Box::pin({
+        let mut stopped = stopped.clone();
+        async move { ended(&mut stopped).await }
+    });
+    loop {
+        let may_accept = pause.is_none() && connections.len() < CONNECTIONS_MAX;
+        tokio::select! {
+            () = &mut stop => break,
+            Some(()) = connections.next(), if !connections.is_empty() => {}
+            () = async { match &mut pause { Some(pause) => pause.await, None => pending().await } } => pause = None,
+            accepted = door.accept(), if may_accept => match accepted {
+                Ok(Some(stream)) => {
+                    connections.push(converse(Arc::clone(&plane), stream, transport, stopped.clone()));
+                }
+                Ok(None) => {}
+                Err(error) => {
+                    tracing::warn!(%error, "could not accept a connection to the admin plane; trying again shortly");
+                    pause = Some(plane.sleep(ACCEPT_PAUSE));
+                }
+            },
+        }
+    }
+    // Nobody else comes in while the last ones finish; each ends by itself.
+    drop(door);
+    ended(&mut stopped).await;
+    while connections.next().await.is_some() {}
+}
+
+/// Ready once the plane is told to stop, or nobody is left who could tell.
+async fn ended(stopped: &mut watch::Receiver<bool>) {
+    // Fails only if the sender is gone, which says the same.
+    let _ = stopped.wait_for(|stopped| *stopped).await;
+}
+
+/// Serves one connection to its end.
+async fn converse(
+    plane: Arc<Plane>,
+    stream: Box<dyn Stream>,
+    transport: Transport,
+    mut stopped: watch::Receiver<bool>,
+) {
+    let answering = Arc::clone(&plane);
+    let service = service_fn(move |request| {
+        let plane = Arc::clone(&answering);
+        async move { Ok::<_, Infallible>(plane.answer(request, transport).await) }
+    });
+    let mut connection = pin!(
+        http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEADER_TIME)
+            .max_header_size(HEADER_BYTES_MAX)
+            .serve_connection(TokioIo::new(stream), service)
+    );
+    let enough = pin!(select(plane.sleep(CONNECTION_TIME), Box::pin(ended(&mut stopped))));
+    // A connection that breaks is its client's affair.
+    if let Either::Right(_) = select(connection.as_mut(), enough).await {
+        connection.as_mut().graceful_shutdown();
+        select(connection, plane.sleep(LAST_WORDS)).await;
+    }
+}

@@ -1,0 +1,84 @@
+//! The bearer token of the admin plane: made once, kept in the state folder, never logged.
+//!
+//! Who can read the file can administer the host, so only its own user may.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use hostel_model::digest::Digest;
+use hostel_model::platform::Random;
+
+use crate::admin::AdminError;
+
+/// Random bytes in a token: nobody guesses 256 bits.
+const TOKEN_BYTES: usize = 32;
+/// Bytes that are read of a file that should hold one: far more than it has.
+const FILE_BYTES_MAX: u64 = 1_024;
+
+/// A token's digest. Tokens are compared by it, so that the time it takes says
+/// nothing about how much of a guess was right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Token(Digest);
+
+impl Token {
+    /// The token in the file at `path`, which is made if it is missing.
+    pub(super) fn load(path: &Path, random: &dyn Random) -> Result<Self, AdminError> {
+        let wrong = |source| AdminError::Token { path: path.to_path_buf(), source };
+        match File::open(path) {
+            Ok(file) => read(path, file),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                let mut bytes = [0; TOKEN_BYTES];
+                random.fill(&mut bytes);
+                let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+                write(path, &text).map_err(wrong)?;
+                Ok(Self::of(&text))
+            }
+            Err(error) => Err(wrong(error)),
+        }
+    }
+
+    /// Whether `text` is this token.
+    pub(super) fn is(&self, text: &[u8]) -> bool {
+        self.0 == Digest::of(text)
+    }
+
+    fn of(text: &str) -> Self {
+        Self(Digest::of(text.as_bytes()))
+    }
+}
+
+/// A token as it stands in a file: its line end is not part of it.
+pub(crate) fn trimmed(text: &str) -> Option<&str> {
+    let token = text.trim_end_matches(['\r', '\n']);
+    let fits = token.len() == 2 * TOKEN_BYTES && token.bytes().all(|byte| byte.is_ascii_hexdigit());
+    fits.then_some(token)
+}
+
+fn read(path: &Path, file: File) -> Result<Token, AdminError> {
+    let wrong = |source| AdminError::Token { path: path.to_path_buf(), source };
+    if file.metadata().map_err(wrong)?.mode() & 0o077 != 0 {
+        return Err(AdminError::TokenReadable { path: path.to_path_buf() });
+    }
+    let mut text = String::new();
+    // What is longer is no token, and need not be read to its end.
+    file.take(FILE_BYTES_MAX).read_to_string(&mut text).map_err(wrong)?;
+    trimmed(&text).map(Token::of).ok_or_else(|| AdminError::TokenBroken { path: path.to_path_buf() })
+}
+
+/// Whole or not at all, and never readable by others.
+fn write(path: &Path, text: &str) -> io::Result<()> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".new");
+    let new = PathBuf::from(name);
+    // What a host that was killed may have left.
+    match fs::remove_file(&new) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
+    file.write_all(format!("{text}\n").as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&new, path)
+}

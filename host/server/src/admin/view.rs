@@ -1,0 +1,291 @@
+//! What the admin plane's answers look like in JSON: the one definition, for those who write and those who read them.
+//!
+//! Names are lower case with `_`. A member that does not apply is left out, and
+//! whoever reads must expect members that are not here yet.
+
+use serde::{Deserialize, Serialize, Serializer};
+use utoipa::ToSchema;
+
+/// How the host stands, in one answer.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Status {
+    /// The version of the host.
+    pub version: String,
+    /// For how long it has run.
+    pub uptime_seconds: u64,
+    /// Whether every check holds.
+    pub ready: bool,
+    /// The checks of `/readyz`.
+    pub checks: Vec<Check>,
+    /// Where it listens, in the order of the configuration; empty until it does.
+    pub listeners: Vec<Listener>,
+    /// Connections to the listeners that are open now.
+    pub connections: u64,
+    /// What is live, ordered by name.
+    pub services: Vec<Service>,
+}
+
+/// One check of `/readyz`.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Check {
+    /// Its name.
+    pub name: String,
+    /// Whether it holds.
+    pub ok: bool,
+    /// Why it does not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub reason: Option<String>,
+}
+
+/// Where the host listens.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Listener {
+    /// The address it is bound to.
+    #[schema(example = "127.0.0.1:8080")]
+    pub address: String,
+    /// `https` where it speaks TLS.
+    pub scheme: Scheme,
+    /// Whether it speaks HTTP/2 without TLS.
+    pub h2c: bool,
+    /// A second address that sends its requests on to this one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub redirect_from: Option<String>,
+}
+
+/// How a listener is spoken to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Scheme {
+    /// Without TLS.
+    Http,
+    /// With TLS.
+    Https,
+}
+
+/// All services.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Services {
+    /// Ordered by name.
+    pub services: Vec<Service>,
+}
+
+/// A service that is live.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Service {
+    /// Its name.
+    pub name: String,
+    /// The number of its revision.
+    #[schema(example = "r3")]
+    pub revision: String,
+    /// The SHA-256 of its component, in hex.
+    pub digest: String,
+    /// Which WASI it answers in.
+    pub generation: Generation,
+    /// The patterns of its routes, each once, however many listeners have it.
+    pub routes: Vec<String>,
+    /// The limits that are hit first; `/v1/limits` has all of them.
+    pub limits: Vec<Limit>,
+    /// Requests from outside since the host started.
+    pub requests: u64,
+    /// Calls from other services since the host started.
+    pub calls: u64,
+    /// How many of both ended in a failure.
+    pub failures: u64,
+}
+
+/// Which WASI a component answers in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Generation {
+    /// WASI 0.2.
+    P2,
+    /// WASI 0.3.
+    P3,
+}
+
+/// All routes of all listeners.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Routes {
+    /// Listener by listener; within one, what wins over others stands before them.
+    pub routes: Vec<Route>,
+}
+
+/// A route as one listener has it.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Route {
+    /// The address of the listener.
+    #[schema(example = "127.0.0.1:8080")]
+    pub listener: String,
+    /// How the listener is spoken to.
+    pub scheme: Scheme,
+    /// The whole pattern.
+    #[schema(example = "GET shop.example/user/{id}")]
+    pub pattern: String,
+    /// The hosts it takes; left out if it takes every host.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "*.shop.example")]
+    pub host: Option<String>,
+    /// The paths it takes.
+    #[schema(example = "/user/{id}")]
+    pub path: String,
+    /// The methods it takes; left out if it takes every method.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub methods: Option<Vec<String>>,
+    /// Where it leads.
+    pub service: String,
+    /// The number of that service's revision.
+    #[schema(example = "r3")]
+    pub revision: String,
+}
+
+/// Every limit in force.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Limits {
+    /// Of the whole process.
+    pub host: Vec<Limit>,
+    /// Of each listener, in the order of the configuration.
+    pub listeners: Vec<LimitsOf>,
+    /// Of each service, ordered by name.
+    pub services: Vec<LimitsOf>,
+}
+
+/// The limits of one listener or service.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct LimitsOf {
+    /// The listener's address, or the service's name.
+    pub name: String,
+    /// Its limits.
+    pub limits: Vec<Limit>,
+}
+
+/// One limit, and what it would be if the configuration said nothing.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Limit {
+    /// The key in `hostel.toml`.
+    #[schema(example = "keyvalue.bytes")]
+    pub name: String,
+    /// What it counts.
+    pub unit: Unit,
+    /// Its value in words, as `hostel.toml` would have it.
+    #[schema(example = "64MiB")]
+    pub text: String,
+    /// Its value as a number of its unit; left out where there is no bound, or
+    /// the host chooses it by the machine.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "whole_if_possible")]
+    #[schema(nullable = false, minimum = 0)]
+    pub value: Option<f64>,
+    /// The default in words.
+    #[schema(example = "64MiB")]
+    pub default_text: String,
+    /// The default as a number of the unit.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "whole_if_possible")]
+    #[schema(nullable = false, minimum = 0)]
+    pub default_value: Option<f64>,
+}
+
+/// What a limit counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Unit {
+    /// Bytes.
+    Bytes,
+    /// Bytes in a second.
+    BytesPerSecond,
+    /// Seconds, and fractions of them.
+    Seconds,
+    /// Things.
+    Count,
+    /// Things in a second.
+    CountPerSecond,
+}
+
+/// What would happen to a request, and why.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Explanation {
+    /// The method that was asked about.
+    pub method: String,
+    /// The URL that was asked about.
+    pub url: String,
+    /// The listener that would take it; left out if there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub listener: Option<String>,
+    /// The host in its canonical form, if it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub host: Option<String>,
+    /// The path in its canonical form, if it has one: what routes are compared with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub path: Option<String>,
+    /// What would happen.
+    pub outcome: Outcome,
+    /// Why, in a few words.
+    pub reason: String,
+    /// The route that wins, if one does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub route: Option<Route>,
+    /// Every route of the listener with what it is to the request, the most specific
+    /// first; none if it did not come to that.
+    pub considered: Vec<Considered>,
+}
+
+/// What would happen to a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// A route takes it to its service.
+    Route,
+    /// No route takes this host and path.
+    NoRoute,
+    /// Routes take this host and path, none this method.
+    MethodNotAllowed,
+    /// The client is told to ask for the canonical path.
+    Redirect,
+    /// The request breaks a rule before any route is looked at.
+    Refused,
+    /// The host listens nowhere that this request could come to.
+    NoListener,
+}
+
+/// A route beside a request.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Considered {
+    /// The whole pattern.
+    pub pattern: String,
+    /// Where it leads.
+    pub service: String,
+    /// Whether it takes the request.
+    pub wins: bool,
+    /// What it is to the request: the end of a sentence that begins with the route.
+    pub reason: String,
+}
+
+/// Why a request was refused (RFC 9457).
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Problem {
+    /// Which kind of problem, as a URN.
+    #[schema(example = "urn:hostel:problem:forbidden")]
+    pub r#type: String,
+    /// The kind in words.
+    pub title: String,
+    /// The status once more.
+    pub status: u16,
+    /// What is wrong with this request, and what to do about it.
+    pub detail: String,
+}
+
+/// A number that is whole is written without a point: bytes are not fractions.
+fn whole_if_possible<S: Serializer>(value: &Option<f64>, out: S) -> Result<S::Ok, S::Error> {
+    /// Up to here every whole number has an exact `f64`.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    match value {
+        Some(value) if value.fract() == 0.0 && (0.0..EXACT).contains(value) => out.serialize_u64(*value as u64),
+        Some(value) => out.serialize_f64(*value),
+        None => out.serialize_none(),
+    }
+}

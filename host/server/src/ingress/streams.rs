@@ -1,0 +1,199 @@
+//! The requests of one HTTP/2 connection: how many there are, and whether their clients take what they asked for.
+//!
+//! A response that waits for its client's window is not asked for more, and so
+//! cannot notice how long that lasts. A watch beside it does: it is polled by the
+//! same task, and drops the stream, which resets it.
+
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use hostel_model::platform::{Clock, Monotonic, Spawn};
+use hostel_sandbox::BodyError;
+use http_body::{Body, Frame, SizeHint};
+
+use crate::answer::AnswerBody;
+use crate::pace::{Pace, PaceLimits};
+use crate::record::{Exchange, RequestRecord};
+use crate::timer::Timer;
+
+/// The streams of one connection.
+pub struct Streams {
+    clock: Arc<dyn Clock>,
+    open: AtomicU32,
+    last_end: Mutex<Monotonic>,
+}
+
+impl Streams {
+    /// None yet.
+    #[must_use]
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        let last_end = Mutex::new(clock.now());
+        Self { clock, open: AtomicU32::new(0), last_end }
+    }
+
+    /// Since when there is none, if there is none.
+    #[must_use]
+    pub fn quiet_since(&self) -> Option<Monotonic> {
+        let last_end = *self.last_end.lock().unwrap_or_else(PoisonError::into_inner);
+        (self.open.load(Ordering::Acquire) == 0).then_some(last_end)
+    }
+}
+
+/// One stream, as long as it is open.
+pub struct Stream {
+    streams: Arc<Streams>,
+    pace: Mutex<Pace>,
+}
+
+impl Stream {
+    /// One more stream on the connection.
+    #[must_use]
+    pub fn begin(streams: &Arc<Streams>, limits: PaceLimits) -> Arc<Self> {
+        streams.open.fetch_add(1, Ordering::AcqRel);
+        Arc::new(Self { streams: Arc::clone(streams), pace: Mutex::new(Pace::new(limits)) })
+    }
+
+    fn pace(&self) -> MutexGuard<'_, Pace> {
+        self.pace.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        *self.streams.last_end.lock().unwrap_or_else(PoisonError::into_inner) = self.streams.clock.now();
+        self.streams.open.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// Runs the streams of one connection as tasks, each with its watch.
+///
+/// The library starts a stream right after it has asked the service for its
+/// answer, in the same call; so the stream that began last is the one to be run.
+#[derive(Clone)]
+pub struct StreamTasks {
+    spawn: Arc<dyn Spawn>,
+    clock: Arc<dyn Clock>,
+    begun: Arc<Mutex<Option<Arc<Stream>>>>,
+}
+
+impl StreamTasks {
+    /// Tasks of the data plane.
+    #[must_use]
+    pub fn new(spawn: Arc<dyn Spawn>, clock: Arc<dyn Clock>) -> Self {
+        Self { spawn, clock, begun: Arc::default() }
+    }
+
+    /// The next task is this stream's.
+    pub fn begins(&self, stream: Arc<Stream>) {
+        *self.begun.lock().unwrap_or_else(PoisonError::into_inner) = Some(stream);
+    }
+}
+
+impl<F> hyper::rt::Executor<F> for StreamTasks
+where
+    F: Future + Send + 'static,
+{
+    fn execute(&self, work: F) {
+        let stream = self.begun.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let mut timer = Timer::new(Arc::clone(&self.clock));
+        self.spawn.task(Box::pin(async move {
+            let mut work = std::pin::pin!(work);
+            std::future::poll_fn(|context| {
+                if work.as_mut().poll(context).is_ready() {
+                    return Poll::Ready(());
+                }
+                // Only ever changed by the work itself, which was polled just now.
+                match stream.as_ref().and_then(|stream| stream.pace().ends()) {
+                    Some(patience) => timer.poll(patience, context),
+                    None => Poll::Pending,
+                }
+            })
+            .await;
+        }));
+    }
+}
+
+/// Of a body no longer than this the end is told with its last bytes: that much a
+/// client may leave waiting for its window on each stream until the connection has
+/// rested too long. A longer one is watched until its client has room for more,
+/// which costs one empty frame.
+const SHORT_BYTES: u64 = 4 * 1_024;
+
+/// An answer on its way over a stream: counted, and its waits for the client noted.
+pub struct StreamBody {
+    inner: AnswerBody,
+    stream: Arc<Stream>,
+    exchange: Arc<Exchange>,
+    /// Its line is written when the last who knows about it lets go.
+    _record: Arc<RequestRecord>,
+    /// Nothing of it may be sent: the library does not see to that in HTTP/2.
+    bodyless: bool,
+    last: u64,
+    sent: u64,
+}
+
+impl StreamBody {
+    /// `inner` as the answer to `exchange` over `stream`. `bodyless` says that only
+    /// its length is told.
+    #[must_use]
+    pub fn new(
+        inner: AnswerBody,
+        stream: Arc<Stream>,
+        exchange: Arc<Exchange>,
+        record: Arc<RequestRecord>,
+        bodyless: bool,
+    ) -> Self {
+        let now = stream.streams.clock.now();
+        let complete = bodyless || inner.is_end_stream();
+        exchange.update(|seen| (seen.last_byte, seen.complete) = (now, complete));
+        Self { inner, stream, exchange, _record: record, bodyless, last: 0, sent: 0 }
+    }
+
+    fn took(&mut self, polled: &Option<Result<Frame<Bytes>, BodyError>>) {
+        let now = self.stream.streams.clock.now();
+        let bytes = match polled {
+            Some(Ok(frame)) => frame.data_ref().map_or(0, |data| data.len() as u64),
+            Some(Err(_)) | None => 0,
+        };
+        let complete = match polled {
+            Some(Ok(frame)) => frame.is_trailers() || self.is_end_stream(),
+            Some(Err(_)) => false,
+            None => true,
+        };
+        self.exchange.update(|seen| {
+            seen.last_byte = now;
+            seen.sent.body += bytes;
+            seen.complete |= complete;
+        });
+        (self.last, self.sent) = (bytes, self.sent + bytes);
+        if polled.is_some() {
+            // Until it is asked again, the client takes what it got.
+            self.stream.pace().waits(now);
+        }
+    }
+}
+
+impl Body for StreamBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let this = self.get_mut();
+        let taken = std::mem::take(&mut this.last);
+        this.stream.pace().moved(this.stream.streams.clock.now(), taken);
+        let polled = std::task::ready!(Pin::new(&mut this.inner).poll_frame(context));
+        this.took(&polled);
+        Poll::Ready(polled)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.bodyless || (self.sent <= SHORT_BYTES && self.inner.is_end_stream())
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
