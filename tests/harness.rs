@@ -19,8 +19,8 @@ mod wait;
 
 pub use bench::Bench;
 pub use client::{Answer, Connection};
-pub use frames::{Frame, Frames, kind};
-pub use http2::{Http2, Outcome};
+pub use frames::{Frames, PREFACE, block, kind};
+pub use http2::Http2;
 pub use log::Captured;
 pub use process::Process;
 pub use request::Request;

@@ -51,7 +51,9 @@ pub(crate) fn sources() -> Vec<Source> {
     while let Some(folder) = folders.pop() {
         for entry in entries(&folder) {
             let name = entry.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            if NOT_OURS.contains(&name.as_str()) {
+            // A module may be called what a build's folder is called.
+            let built = name != "target" || folder.join("Cargo.toml").is_file();
+            if NOT_OURS.contains(&name.as_str()) && built {
                 continue;
             }
             if entry.is_dir() {

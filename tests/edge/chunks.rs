@@ -1,7 +1,6 @@
 //! Bodies in chunks: framing that is not plain ends the request and the connection.
 
-use super::{SMUGGLED, assert_nothing_smuggled, echoes, passed, refused};
-use crate::harness::{Harness, guest};
+use super::{SMUGGLED, assert_nothing_smuggled, echoes, passed, patient, printed, refused};
 
 /// What comes after the head instead of chunks.
 const BROKEN: &[&[u8]] = &[
@@ -54,13 +53,33 @@ const HEAD: &[u8] = b"Host: localhost\r\nTransfer-Encoding: chunked\r\n\r\n";
 
 #[test]
 fn chunks_that_can_be_read_in_two_ways_are_refused() {
-    let host = echoes().start();
-    for service in ["p2", "p3"] {
+    let host = patient().start();
+    for service in ["whole2", "whole3"] {
         let line = format!("POST /{service} HTTP/1.1\r\n");
         for broken in BROKEN {
             let bytes = [line.as_bytes(), HEAD, broken].concat();
             let (_, line) = refused(&host, &bytes, "bad-request");
             assert_eq!(line["service"], service, "{line}");
+        }
+    }
+    assert_nothing_smuggled(&host);
+}
+
+#[test]
+fn an_answer_that_began_before_the_chunks_broke_never_looks_complete() {
+    let host = echoes().start();
+    for service in ["p2", "p3"] {
+        let line = format!("POST /{service} HTTP/1.1\r\n");
+        for broken in BROKEN {
+            let mut connection = host.connect();
+            let bytes = [line.as_bytes(), HEAD, broken, SMUGGLED.as_bytes()].concat();
+            let _ = connection.try_send(&bytes);
+            let answer = connection.read_answer("POST");
+            assert!(answer.status == 400 || !answer.complete, "{}: {answer:?}", printed(&bytes));
+            assert!(connection.is_closed_by_host(), "{}", printed(&bytes));
+            let line = host.log_line_for(answer.id());
+            let named = [&line["outcome"], &line["cause"]];
+            assert!(named.iter().any(|name| **name == "bad-request"), "{}: {line}", printed(&bytes));
         }
     }
     assert_nothing_smuggled(&host);
@@ -105,8 +124,8 @@ fn chunks_that_are_plain_arrive_whatever_they_are_decorated_with() {
 
 #[test]
 fn chunk_extensions_and_trailers_have_a_bound() {
-    let host = echoes().start();
-    let line = b"POST /p2 HTTP/1.1\r\n".as_slice();
+    let host = patient().start();
+    let line = b"POST /whole2 HTTP/1.1\r\n".as_slice();
     let extended = |bytes: usize| format!("5;{}\r\nhello\r\n0\r\n\r\n", "e".repeat(bytes));
     let trailing = |bytes: usize| format!("5\r\nhello\r\n0\r\nx:{}\r\n\r\n", "t".repeat(bytes - 2));
     for body in [extended(1_013), trailing(16_220)] {
@@ -120,10 +139,10 @@ fn chunk_extensions_and_trailers_have_a_bound() {
 
 #[test]
 fn trailers_reach_a_guest_without_what_may_not_stand_there() {
-    let host = Harness::new().serves("p2", guest::TRAILERS_P2).serves("p3", guest::TRAILERS_P3).start();
+    let host = patient().start();
     let trailers = "x-sum: 1\r\ngrpc-status: 0\r\nhostel-caller: admin\r\nx-request-id: 1\r\nx-forwarded-for: ::1\r\n\
                     content-length: 9\r\nauthorization: x\r\ncookie: a\r\nhost: b\r\nx_under: y\r\nconnection: close\r\n";
-    for service in ["p2", "p3"] {
+    for service in ["whole2", "whole3"] {
         let mut connection = host.connect();
         let body = format!("5\r\nhello\r\n0\r\n{trailers}\r\n");
         connection.send([format!("POST /{service} HTTP/1.1\r\n").as_bytes(), HEAD, body.as_bytes()].concat());

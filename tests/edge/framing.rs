@@ -1,6 +1,6 @@
 //! Heads: what is said in two ways, or in one that others read differently, is refused.
 
-use super::{assert_nothing_smuggled, assert_refused, echoes, passed, refused};
+use super::{assert_nothing_smuggled, assert_refused, echoes, passed, refused, served};
 
 /// Request lines.
 const LINES: &[&[u8]] = &[
@@ -156,7 +156,7 @@ fn a_request_line_that_can_be_read_in_two_ways_is_refused() {
     }
     assert_nothing_smuggled(&host);
     assert_eq!(host.failures("", "bad-request"), LINES.len() as u64);
-    assert_eq!(host.metric("hostel_requests_total{service=\"p2\"}"), None);
+    assert_eq!(served(&host, "p2"), 0.0);
 }
 
 #[test]
@@ -171,7 +171,7 @@ fn fields_that_can_be_read_in_two_ways_are_refused() {
     }
     assert_nothing_smuggled(&host);
     assert_eq!(host.failures("", "bad-request"), 2 * FIELDS.len() as u64);
-    assert_eq!(host.metric("hostel_requests_total{service=\"p2\"}"), None);
+    assert_eq!(served(&host, "p2"), 0.0);
 }
 
 #[test]
@@ -187,7 +187,9 @@ fn http_1_0_has_no_transfer_codings() {
 #[test]
 fn a_head_refused_for_its_method_head_has_no_body() {
     let host = echoes().start();
-    for head in ["HEAD /p2 HTTP/1.1\r\n\r\n", "HEAD /p2 HTTP/1.1\r\nHost: a\r\nX : y\r\n\r\n", "HEAD /p2 HTTP/3\r\n\r\n"] {
+    for head in
+        ["HEAD /p2 HTTP/1.1\r\n\r\n", "HEAD /p2 HTTP/1.1\r\nHost: a\r\nX : y\r\n\r\n", "HEAD /p2 HTTP/3\r\n\r\n"]
+    {
         assert_refused(&host, head.as_bytes(), "bad-request");
     }
     assert_nothing_smuggled(&host);
@@ -211,7 +213,6 @@ fn what_is_unusual_but_means_one_thing_passes() {
         ("B!#$%&'*+-.^_`|~W /{} HTTP/1.1\r\nHost: localhost\r\n\r\n", ""),
         ("GET /{} HTTP/1.1\r\nHost: localhost\r\nX:\r\nY: \u{e9}\tz\r\n\r\n", ""),
         ("GET http://localhost/{} HTTP/1.1\r\nHost: localhost\r\n\r\n", ""),
-        ("POST /{} HTTP/1.0\r\nHost: localhost\r\nConnection: keep-alive\r\nContent-Length: 5\r\n\r\nhello", "hello"),
     ] {
         for service in ["p2", "p3"] {
             let head = head.replace("{}", service);

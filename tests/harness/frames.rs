@@ -25,7 +25,6 @@ pub mod kind {
 #[derive(Clone, Debug)]
 pub struct Frame {
     pub kind: u8,
-    pub flags: u8,
     pub stream: u32,
     pub payload: Vec<u8>,
 }
@@ -85,7 +84,7 @@ impl Frames {
         let head = self.read(9)?;
         let length = usize::from(head[0]) << 16 | usize::from(head[1]) << 8 | usize::from(head[2]);
         let stream = u32::from_be_bytes(head[5..9].try_into().unwrap()) & 0x7FFF_FFFF;
-        Some(Frame { kind: head[3], flags: head[4], stream, payload: self.read(length)? })
+        Some(Frame { kind: head[3], stream, payload: self.read(length)? })
     }
 
     /// The next frame of one of these types; none if the connection ends before it.

@@ -40,7 +40,8 @@ pub struct Outcome {
 
 /// A request that is under way.
 pub struct Begun {
-    response: ResponseFuture,
+    /// The head of its answer.
+    pub response: ResponseFuture,
     /// For the rest of its body.
     pub body: SendStream<Bytes>,
 }

@@ -9,7 +9,7 @@ use hostel_model::grant::{Grants, Secret};
 use hostel_model::limits::{HostLimits, Limits, ListenerLimits};
 use hostel_model::name::{BucketName, ServiceName};
 use hostel_model::plan::{Isolation, ListenerPlan};
-use hostel_model::route::RoutePattern;
+use hostel_model::route::{HostPattern, RoutePattern};
 use hostel_model::units::ByteSize;
 
 use super::Running;
@@ -62,6 +62,14 @@ impl Harness {
     #[must_use]
     pub fn route(mut self, route: &str) -> Self {
         self.last().routes.push(RoutePattern::parse(route).unwrap());
+        self
+    }
+
+    /// The same for the requests of one host, or of all below one.
+    #[must_use]
+    pub fn route_at(mut self, host: &str, route: &str) -> Self {
+        let host = Some(HostPattern::parse(host).unwrap());
+        self.last().routes.push(RoutePattern { host, ..RoutePattern::parse(route).unwrap() });
         self
     }
 

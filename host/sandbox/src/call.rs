@@ -74,6 +74,7 @@ pub struct CallTree {
     depth_refused: AtomicBool,
     fan_out_refused: AtomicBool,
     violation: OnceLock<Failure>,
+    client_left: AtomicBool,
     waits: Mutex<Waits>,
 }
 
@@ -99,6 +100,7 @@ impl CallTree {
             depth_refused: AtomicBool::new(false),
             fan_out_refused: AtomicBool::new(false),
             violation: OnceLock::new(),
+            client_left: AtomicBool::new(false),
             waits: Mutex::new(Waits::default()),
         }
     }
@@ -147,6 +149,19 @@ impl CallTree {
     #[must_use]
     pub fn violation(&self) -> Option<Failure> {
         self.violation.get().copied()
+    }
+
+    /// The client left before its body was complete.
+    pub fn client_leaves(&self) {
+        self.client_left.store(true, Ordering::Relaxed);
+    }
+
+    /// What the client did to break off an answer that was being made of its body,
+    /// if it did anything.
+    #[must_use]
+    pub fn client_fault(&self) -> Option<Failure> {
+        let left = self.client_left.load(Ordering::Relaxed).then_some(Failure::ClientGone);
+        self.violation().or(left)
     }
 
     /// The host begins to wait for the client.

@@ -245,6 +245,10 @@ impl Streaming {
     }
 
     fn end_or(&self, failure: Failure, detail: &str) -> GuestFailure {
+        let context = &self.running.context;
+        if let Some(fault) = context.tree.client_fault().filter(|_| context.is_root()) {
+            return GuestFailure::new(fault, "the client's body ended before the service was done with it");
+        }
         self.running.end_failure().unwrap_or_else(|| GuestFailure::new(failure, detail))
     }
 

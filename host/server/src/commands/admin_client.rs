@@ -47,7 +47,7 @@ pub(super) enum AskError {
     #[error("the host at `{place}` refuses the question: {detail}")]
     Question { place: Place, detail: String },
     #[error("what answers at `{place}` is not the host that this command knows; name another with --admin")]
-    Strange { place: Place, source: Option<Box<dyn std::error::Error + Send + Sync>> },
+    Strange { place: Place, source: Box<dyn std::error::Error + Send + Sync> },
     #[error("the host at `{place}` did not answer within 10 seconds; look at its log")]
     Slow { place: Place },
     #[error("cannot ask anybody: the system gives no events")]
@@ -98,7 +98,7 @@ impl Answer {
     /// The answer as what it was asked for.
     pub(super) fn read<T: DeserializeOwned>(&self) -> Result<T, AskError> {
         serde_json::from_slice(&self.json)
-            .map_err(|error| AskError::Strange { place: self.place.clone(), source: Some(error.into()) })
+            .map_err(|error| AskError::Strange { place: self.place.clone(), source: error.into() })
     }
 }
 
@@ -179,10 +179,8 @@ async fn exchange(
     target: &str,
     token: Option<&str>,
 ) -> Result<Answer, AskError> {
-    let strange = |error: Box<dyn std::error::Error + Send + Sync>| AskError::Strange {
-        place: place.clone(),
-        source: Some(error),
-    };
+    let strange =
+        |error: Box<dyn std::error::Error + Send + Sync>| AskError::Strange { place: place.clone(), source: error };
     let mut request = Request::get(target).header(HOST, host);
     if let Some(token) = token {
         let value = HeaderValue::from_str(&format!("Bearer {token}"));
@@ -205,13 +203,12 @@ async fn exchange(
     match status {
         StatusCode::OK => Ok(Answer { place: place.clone(), json }),
         StatusCode::UNAUTHORIZED => Err(AskError::Token { place: place.clone() }),
-        _ => match serde_json::from_slice::<view::Problem>(&json) {
-            Ok(problem) => {
-                let detail = problem.detail.trim_end_matches('.').to_owned();
-                Err(AskError::Question { place: place.clone(), detail })
-            }
-            Err(error) => Err(strange(error.into())),
-        },
+        StatusCode::BAD_REQUEST | StatusCode::FORBIDDEN => {
+            let problem: view::Problem = serde_json::from_slice(&json).map_err(|error| strange(error.into()))?;
+            let detail = problem.detail.trim_end_matches('.').to_owned();
+            Err(AskError::Question { place: place.clone(), detail })
+        }
+        other => Err(strange(format!("it answered with status {}", other.as_u16()).into())),
     }
 }
 

@@ -129,8 +129,8 @@ fn path_and_query(uri: &Uri, peer: &Peer) -> Result<(PathAndQuery, bool), Fault>
         check_query(query)?;
     }
     match (canonical.text, uri.path_and_query()) {
-        // The usual case: nothing is copied.
-        (Cow::Borrowed(text), Some(given)) if text.len() == given.path().len() => {
+        // The usual case: nothing is copied. (A target without a path has one all the same.)
+        (Cow::Borrowed(text), Some(given)) if given.as_str().starts_with('/') && text.len() == given.path().len() => {
             Ok((given.clone(), canonical.resolved))
         }
         (text, _) => {

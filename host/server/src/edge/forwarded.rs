@@ -77,9 +77,10 @@ impl Client {
 /// The first address from the right that is no trusted proxy; the leftmost if all
 /// are. What is no address ends the walk: nothing left of it can be believed.
 fn client_address(headers: &HeaderMap, peer: &Peer) -> Option<IpAddr> {
-    let values: Vec<&str> = headers.get_all(FOR).iter().filter_map(|value| value.to_str().ok()).collect();
+    // What is no text is no address either.
+    let values = headers.get_all(FOR).iter().rev().map(|value| value.to_str().unwrap_or_default());
     let mut found = None;
-    for text in values.iter().rev().flat_map(|value| value.rsplit(',')) {
+    for text in values.flat_map(|value| value.rsplit(',')) {
         let Some(address) = address(text.trim()) else {
             break;
         };

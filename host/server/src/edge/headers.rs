@@ -54,7 +54,7 @@ pub fn clean(headers: &mut HeaderMap, version: Version, peer: &Peer) -> Result<(
                     return Err(Fault::bad("`Upgrade` came with a body"));
                 }
             }
-            Rule::Te if version == Version::HTTP_2 && headers.get(TE).is_some_and(|te| te == "trailers") => continue,
+            Rule::Te if version == Version::HTTP_2 && headers.get_all(TE).iter().all(|te| te == "trailers") => continue,
             Rule::Te => {}
         }
         dropped.push(name.clone());

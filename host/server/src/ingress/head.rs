@@ -157,19 +157,19 @@ impl HeadScan {
         if name.is_empty() || !name.iter().all(|byte| is_token(*byte)) {
             return Err(Fault::bad("a header field's name holds a blank or another byte that may not stand there"));
         }
-        let value = value.trim_ascii();
+        let value = trimmed(value);
         if !value.iter().all(|byte| matches!(byte, b'\t' | b' '..=b'~' | 0x80..)) {
             return Err(Fault::bad("a header field's value holds a control character"));
         }
         if name.eq_ignore_ascii_case(b"content-length") {
-            let length = content_length(value).ok_or(Fault::bad("`Content-Length` is not one number"))?;
+            let length = content_length(value)?;
             if self.length.replace(length).is_some() {
                 return Err(Fault::bad("more than one `Content-Length`"));
             }
-        } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
-            if std::mem::replace(&mut self.chunked, true) || !value.eq_ignore_ascii_case(b"chunked") {
-                return Err(Fault::bad("a `Transfer-Encoding` other than one `chunked`"));
-            }
+        }
+        let is_coding = name.eq_ignore_ascii_case(b"transfer-encoding");
+        if is_coding && (std::mem::replace(&mut self.chunked, true) || !value.eq_ignore_ascii_case(b"chunked")) {
+            return Err(Fault::bad("a `Transfer-Encoding` other than one `chunked`"));
         }
         Ok(())
     }
@@ -197,11 +197,11 @@ fn request_line(line: &[u8]) -> Result<bool, Fault> {
     if method.is_empty() || !method.iter().all(|byte| is_token(*byte)) {
         return Err(Fault::bad("the method is not a token"));
     }
-    if target.is_empty() || !target.iter().all(u8::is_ascii_graphic) {
-        return Err(Fault::bad("the target is empty or holds a byte that must be escaped"));
+    if !target.iter().all(|byte| may_stand_in_target(*byte)) {
+        return Err(Fault::bad("the target holds a byte that must be escaped, or a `#`, which is never sent"));
     }
-    if target.contains(&b'#') {
-        return Err(Fault::bad("the target holds a `#`, which is never sent"));
+    if !has_form(method, target) {
+        return Err(Fault::bad("the target is neither a path nor an address of `http` or `https`"));
     }
     match version {
         b"HTTP/1.1" => Ok(false),
@@ -210,12 +210,39 @@ fn request_line(line: &[u8]) -> Result<bool, Fault> {
     }
 }
 
+/// What RFC 3986 lets stand in an address, fragments aside.
+fn may_stand_in_target(byte: u8) -> bool {
+    byte.is_ascii_graphic() && !b"\"#<>\\^`{|}".contains(&byte)
+}
+
+/// Whether `target` has one of the forms of RFC 9112, section 3.2.
+fn has_form(method: &[u8], target: &[u8]) -> bool {
+    let has_scheme = |scheme: &[u8]| target.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
+    target.starts_with(b"/")
+        || target == b"*"
+        || method == b"CONNECT" && !target.is_empty()
+        || has_scheme(b"http://")
+        || has_scheme(b"https://")
+}
+
+/// Without the blanks that may stand around a value, which are two and no others.
+fn trimmed(value: &[u8]) -> &[u8] {
+    let is_text = |byte: &u8| !matches!(byte, b' ' | b'\t');
+    let start = value.iter().position(is_text).unwrap_or(value.len());
+    let end = value.iter().rposition(is_text).map_or(start, |last| last + 1);
+    value.get(start..end).unwrap_or_default()
+}
+
 /// A number as RFC 9110 section 8.6 has it: digits alone.
-fn content_length(value: &[u8]) -> Option<u64> {
+fn content_length(value: &[u8]) -> Result<u64, Fault> {
     if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
-        return None;
+        return Err(Fault::bad("`Content-Length` is not one number"));
     }
-    std::str::from_utf8(value).ok()?.parse().ok()
+    let length = std::str::from_utf8(value).ok().and_then(|digits| digits.parse().ok());
+    // Nobody sends so much, and the parser keeps some of the largest numbers for itself.
+    length
+        .filter(|length| *length <= u64::MAX / 2)
+        .ok_or(Fault::new(Failure::ContentTooLarge, "`Content-Length` is larger than anything that is sent"))
 }
 
 /// `tchar` of RFC 9110, section 5.6.2.
@@ -226,7 +253,11 @@ fn is_token(byte: u8) -> bool {
 /// Method and target of a head as far as they can be told, for the log alone.
 #[must_use]
 pub fn described(head: &[u8]) -> (String, String) {
-    let line = head.trim_ascii_start().split(|byte| *byte == b'\r' || *byte == b'\n').next().unwrap_or_default();
+    let mut head = head;
+    while let Some(rest) = head.strip_prefix(b"\r\n") {
+        head = rest;
+    }
+    let line = head.split(|byte| *byte == b'\r' || *byte == b'\n').next().unwrap_or_default();
     let mut parts = line.split(|byte| *byte == b' ').map(|part| part.get(..DESCRIBED_BYTES).unwrap_or(part));
     let method = parts.next().filter(|method| !method.is_empty() && method.iter().all(|byte| is_token(*byte)));
     let target = parts.next().and_then(|target| target.split(|byte| *byte == b'?').next()).unwrap_or_default();

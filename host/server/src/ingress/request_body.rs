@@ -91,6 +91,11 @@ impl RequestBody {
         Poll::Ready(Some(Err(BodyError::Idle)))
     }
 
+    fn gone(&self) -> Result<Frame<Bytes>, BodyError> {
+        self.tree.client_leaves();
+        Err(BodyError::Gone)
+    }
+
     fn admit(&mut self, mut frame: Frame<Bytes>) -> Result<Frame<Bytes>, BodyError> {
         if let Some(trailers) = frame.trailers_mut() {
             clean_trailers(trailers);
@@ -127,14 +132,17 @@ impl Body for RequestBody {
             return this.poll_slow(context);
         };
         this.wait.end();
-        Poll::Ready(polled.map(|frame| match frame {
-            Ok(frame) => this.admit(frame),
-            Err(error) if is_malformed(&error) => {
+        Poll::Ready(match polled {
+            Some(Ok(frame)) => Some(this.admit(frame)),
+            Some(Err(error)) if is_malformed(&error) => {
                 this.tree.violate(Failure::BadRequest);
-                Err(BodyError::Malformed)
+                Some(Err(BodyError::Malformed))
             }
-            Err(_gone) => Err(BodyError::Gone),
-        }))
+            Some(Err(_gone)) => Some(this.gone()),
+            // The library ends a body well when its stream was reset in certain ways.
+            None if this.counted.is_some() && !this.inner.is_end_stream() => Some(this.gone()),
+            None => None,
+        })
     }
 
     fn is_end_stream(&self) -> bool {

@@ -122,6 +122,11 @@ where
 /// which costs one empty frame.
 const SHORT_BYTES: u64 = 4 * 1_024;
 
+/// Of an answer so much is handed on at once: the library takes a piece whole when
+/// its client has room for one byte, and only its end shows that the client took
+/// it. At the least rate it does so well within the longest silence.
+const PIECE_BYTES: usize = 8 * 1_024;
+
 /// An answer on its way over a stream: counted, and its waits for the client noted.
 pub struct StreamBody {
     inner: AnswerBody,
@@ -131,6 +136,8 @@ pub struct StreamBody {
     _record: Arc<RequestRecord>,
     /// Nothing of it may be sent: the library does not see to that in HTTP/2.
     bodyless: bool,
+    /// What is left of the guest's last frame.
+    rest: Bytes,
     last: u64,
     sent: u64,
 }
@@ -149,16 +156,17 @@ impl StreamBody {
         let now = stream.streams.clock.now();
         let complete = bodyless || inner.is_end_stream();
         exchange.update(|seen| (seen.last_byte, seen.complete) = (now, complete));
-        Self { inner, stream, exchange, _record: record, bodyless, last: 0, sent: 0 }
+        Self { inner, stream, exchange, _record: record, bodyless, rest: Bytes::new(), last: 0, sent: 0 }
     }
 
-    fn took(&mut self, polled: &Option<Result<Frame<Bytes>, BodyError>>) {
+    /// Notes what is handed out, and hands it out.
+    fn took(&mut self, polled: Option<Result<Frame<Bytes>, BodyError>>) -> Option<Result<Frame<Bytes>, BodyError>> {
         let now = self.stream.streams.clock.now();
-        let bytes = match polled {
+        let bytes = match &polled {
             Some(Ok(frame)) => frame.data_ref().map_or(0, |data| data.len() as u64),
             Some(Err(_)) | None => 0,
         };
-        let complete = match polled {
+        let complete = match &polled {
             Some(Ok(frame)) => frame.is_trailers() || self.is_end_stream(),
             Some(Err(_)) => false,
             None => true,
@@ -173,6 +181,7 @@ impl StreamBody {
             // Until it is asked again, the client takes what it got.
             self.stream.pace().waits(now);
         }
+        polled
     }
 }
 
@@ -184,16 +193,30 @@ impl Body for StreamBody {
         let this = self.get_mut();
         let taken = std::mem::take(&mut this.last);
         this.stream.pace().moved(this.stream.streams.clock.now(), taken);
-        let polled = std::task::ready!(Pin::new(&mut this.inner).poll_frame(context));
-        this.took(&polled);
-        Poll::Ready(polled)
+        if this.rest.is_empty() {
+            let polled = std::task::ready!(Pin::new(&mut this.inner).poll_frame(context));
+            match polled.map(|frame| frame.map(Frame::into_data)) {
+                Some(Ok(Ok(data))) => this.rest = data,
+                Some(Ok(Err(frame))) => return Poll::Ready(this.took(Some(Ok(frame)))),
+                Some(Err(error)) => return Poll::Ready(this.took(Some(Err(error)))),
+                None => return Poll::Ready(this.took(None)),
+            }
+        }
+        let piece = this.rest.split_to(this.rest.len().min(PIECE_BYTES));
+        Poll::Ready(this.took(Some(Ok(Frame::data(piece)))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.bodyless || (self.sent <= SHORT_BYTES && self.inner.is_end_stream())
+        self.bodyless || (self.sent <= SHORT_BYTES && self.rest.is_empty() && self.inner.is_end_stream())
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
+        let (left, inner) = (self.rest.len() as u64, self.inner.size_hint());
+        let mut hint = SizeHint::new();
+        hint.set_lower(inner.lower() + left);
+        if let Some(upper) = inner.upper() {
+            hint.set_upper(upper + left);
+        }
+        hint
     }
 }
