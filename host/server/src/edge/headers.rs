@@ -7,7 +7,7 @@
 use hostel_model::failure::Failure;
 use hostel_model::target::Underscores;
 use hostel_sandbox::is_host_header;
-use http::header::{CONNECTION, CONTENT_LENGTH, COOKIE, TE, TRANSFER_ENCODING};
+use http::header::{CONNECTION, COOKIE, TE};
 use http::{HeaderMap, HeaderName, HeaderValue, Version};
 
 use super::{Fault, Peer};
@@ -24,7 +24,6 @@ enum Rule {
     /// It needs a look of its own first.
     Connection,
     Expect,
-    Upgrade,
     Te,
 }
 
@@ -48,12 +47,6 @@ pub fn clean(headers: &mut HeaderMap, version: Version, peer: &Peer) -> Result<(
             Rule::Drop => {}
             Rule::Connection => nominated(headers, &mut dropped)?,
             Rule::Expect => expect(headers)?,
-            Rule::Upgrade => {
-                let length = headers.get(CONTENT_LENGTH).is_some_and(|length| length != "0");
-                if length || headers.contains_key(TRANSFER_ENCODING) {
-                    return Err(Fault::bad("`Upgrade` came with a body"));
-                }
-            }
             Rule::Te if version == Version::HTTP_2 && headers.get_all(TE).iter().all(|te| te == "trailers") => continue,
             Rule::Te => {}
         }
@@ -82,7 +75,6 @@ fn rule(name: &HeaderName) -> Rule {
     match name.as_str() {
         "connection" => Rule::Connection,
         "expect" => Rule::Expect,
-        "upgrade" => Rule::Upgrade,
         "te" => Rule::Te,
         // Of one connection. `transfer-encoding` is the framing that is gone already.
         "keep-alive"
@@ -91,6 +83,7 @@ fn rule(name: &HeaderName) -> Rule {
         | "proxy-authorization"
         | "transfer-encoding"
         | "trailer"
+        | "upgrade"
         | "http2-settings" => Rule::Drop,
         // Taken by CGI for a setting, and by frameworks for another method or address.
         "proxy"

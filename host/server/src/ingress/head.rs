@@ -8,7 +8,7 @@
 use hostel_model::failure::Failure;
 use hostel_model::limits::ListenerLimits;
 
-use crate::edge::Fault;
+use crate::edge::{Fault, METHODS};
 
 #[cfg(test)]
 mod tests;
@@ -48,6 +48,8 @@ pub struct Head {
     pub headers: u64,
     /// What follows.
     pub body: BodyKind,
+    /// Whether it holds `Upgrade`; where, [`HeadScan::upgrades`] says.
+    pub upgrades: bool,
 }
 
 /// How far a scan came.
@@ -75,13 +77,31 @@ pub struct HeadScan {
     http_10: bool,
     length: Option<u64>,
     chunked: bool,
+    /// Where the names of `Upgrade` fields begin.
+    upgrades: Vec<usize>,
 }
 
 impl HeadScan {
     /// Nothing was read yet.
     #[must_use]
     pub fn new(limits: HeadLimits) -> Self {
-        Self { limits, at: 0, searched: 0, fields_at: 0, fields: 0, http_10: false, length: None, chunked: false }
+        Self {
+            limits,
+            at: 0,
+            searched: 0,
+            fields_at: 0,
+            fields: 0,
+            http_10: false,
+            length: None,
+            chunked: false,
+            upgrades: Vec::new(),
+        }
+    }
+
+    /// Where in the head the names of `Upgrade` fields begin.
+    #[must_use]
+    pub fn upgrades(&self) -> &[usize] {
+        &self.upgrades
     }
 
     /// Goes on with `bytes`, which are all bytes from the head's first on.
@@ -95,8 +115,9 @@ impl HeadScan {
             if let Err(fault) = self.sizes(end + 1) {
                 return Scanned::Refused(fault);
             }
-            (self.at, self.searched) = (end + 1, end + 1);
-            match self.line(line) {
+            let begins = std::mem::replace(&mut self.at, end + 1);
+            self.searched = end + 1;
+            match self.line(line, begins) {
                 Ok(false) => {}
                 Ok(true) => return self.complete(),
                 Err(fault) => return Scanned::Refused(fault),
@@ -120,7 +141,7 @@ impl HeadScan {
     }
 
     /// Reads one line; true if it ends the head.
-    fn line(&mut self, line: &[u8]) -> Result<bool, Fault> {
+    fn line(&mut self, line: &[u8], begins: usize) -> Result<bool, Fault> {
         let Some(line) = line.strip_suffix(b"\r") else {
             return Err(Fault::bad("a line of the head ends without a carriage return"));
         };
@@ -142,13 +163,13 @@ impl HeadScan {
                     let why = "more header fields than `limits.header_fields`";
                     return Err(Fault::new(Failure::HeadersTooLarge, why));
                 }
-                self.field(line)?;
+                self.field(line, begins)?;
                 Ok(false)
             }
         }
     }
 
-    fn field(&mut self, line: &[u8]) -> Result<(), Fault> {
+    fn field(&mut self, line: &[u8], begins: usize) -> Result<(), Fault> {
         let colon = line.iter().position(|byte| *byte == b':');
         let Some((name, value)) = colon.and_then(|colon| Some((line.get(..colon)?, line.get(colon + 1..)?))) else {
             return Err(Fault::bad("a header field has no colon"));
@@ -167,6 +188,9 @@ impl HeadScan {
                 return Err(Fault::bad("more than one `Content-Length`"));
             }
         }
+        if name.eq_ignore_ascii_case(b"upgrade") {
+            self.upgrades.push(begins);
+        }
         let is_coding = name.eq_ignore_ascii_case(b"transfer-encoding");
         if is_coding && (std::mem::replace(&mut self.chunked, true) || !value.eq_ignore_ascii_case(b"chunked")) {
             return Err(Fault::bad("a `Transfer-Encoding` other than one `chunked`"));
@@ -181,9 +205,13 @@ impl HeadScan {
         if self.chunked && self.length.is_some() {
             return Scanned::Refused(Fault::bad("both `Content-Length` and `Transfer-Encoding`"));
         }
+        let upgrades = !self.upgrades.is_empty();
+        if upgrades && (self.chunked || self.length.is_some_and(|length| length > 0)) {
+            return Scanned::Refused(Fault::bad("`Upgrade` came with a body"));
+        }
         let body = if self.chunked { BodyKind::Chunked } else { BodyKind::Length(self.length.unwrap_or(0)) };
         let (line, headers) = (self.fields_at as u64, (self.at - self.fields_at) as u64);
-        Scanned::Complete(Head { line, headers, body })
+        Scanned::Complete(Head { line, headers, body, upgrades })
     }
 }
 
@@ -197,10 +225,14 @@ fn request_line(line: &[u8]) -> Result<bool, Fault> {
     if method.is_empty() || !method.iter().all(|byte| is_token(*byte)) {
         return Err(Fault::bad("the method is not a token"));
     }
+    if method == b"CONNECT" {
+        let why = "tunnels are not offered";
+        return Err(Fault { allow: Some(METHODS), ..Fault::new(Failure::MethodNotAllowed, why) });
+    }
     if !target.iter().all(|byte| may_stand_in_target(*byte)) {
         return Err(Fault::bad("the target holds a byte that must be escaped, or a `#`, which is never sent"));
     }
-    if !has_form(method, target) {
+    if !has_form(target) {
         return Err(Fault::bad("the target is neither a path nor an address of `http` or `https`"));
     }
     match version {
@@ -216,13 +248,14 @@ fn may_stand_in_target(byte: u8) -> bool {
 }
 
 /// Whether `target` has one of the forms of RFC 9112, section 3.2.
-fn has_form(method: &[u8], target: &[u8]) -> bool {
-    let has_scheme = |scheme: &[u8]| target.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
-    target.starts_with(b"/")
-        || target == b"*"
-        || method == b"CONNECT" && !target.is_empty()
-        || has_scheme(b"http://")
-        || has_scheme(b"https://")
+fn has_form(target: &[u8]) -> bool {
+    let after = |scheme: &[u8]| {
+        let (start, rest) = target.split_at_checked(scheme.len())?;
+        start.eq_ignore_ascii_case(scheme).then_some(rest)
+    };
+    let address = after(b"http://").or_else(|| after(b"https://"));
+    let has_host = address.and_then(<[u8]>::first).is_some_and(|first| !matches!(first, b'/' | b'?'));
+    target.starts_with(b"/") || target == b"*" || has_host
 }
 
 /// Without the blanks that may stand around a value, which are two and no others.

@@ -8,6 +8,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use hostel_model::platform::{Clock, Monotonic, Spawn};
@@ -123,9 +124,15 @@ where
 const SHORT_BYTES: u64 = 4 * 1_024;
 
 /// Of an answer so much is handed on at once: the library takes a piece whole when
-/// its client has room for one byte, and only its end shows that the client took
-/// it. At the least rate it does so well within the longest silence.
-const PIECE_BYTES: usize = 8 * 1_024;
+/// its client has room for one byte, and only its end shows that the client took it.
+const PIECE_BYTES: usize = 4 * 1_024;
+/// The same for a client that has taken [`QUICK_BYTES`] as fast as they came: as
+/// much as one frame holds.
+const LARGE_PIECE_BYTES: usize = 16 * 1_024;
+/// What a client must take without a wait to get large pieces.
+const QUICK_BYTES: u64 = 64 * 1_024;
+/// A wait, as opposed to another task's turn.
+const WAIT: Duration = Duration::from_millis(10);
 
 /// An answer on its way over a stream: counted, and its waits for the client noted.
 pub struct StreamBody {
@@ -138,6 +145,10 @@ pub struct StreamBody {
     bodyless: bool,
     /// What is left of the guest's last frame.
     rest: Bytes,
+    /// When the last frame was handed out.
+    last_at: Monotonic,
+    /// Bytes taken without a wait since the last one.
+    quick: u64,
     last: u64,
     sent: u64,
 }
@@ -156,7 +167,18 @@ impl StreamBody {
         let now = stream.streams.clock.now();
         let complete = bodyless || inner.is_end_stream();
         exchange.update(|seen| (seen.last_byte, seen.complete) = (now, complete));
-        Self { inner, stream, exchange, _record: record, bodyless, rest: Bytes::new(), last: 0, sent: 0 }
+        Self {
+            inner,
+            stream,
+            exchange,
+            _record: record,
+            bodyless,
+            rest: Bytes::new(),
+            last_at: now,
+            quick: 0,
+            last: 0,
+            sent: 0,
+        }
     }
 
     /// Notes what is handed out, and hands it out.
@@ -176,7 +198,7 @@ impl StreamBody {
             seen.sent.body += bytes;
             seen.complete |= complete;
         });
-        (self.last, self.sent) = (bytes, self.sent + bytes);
+        (self.last, self.sent, self.last_at) = (bytes, self.sent + bytes, now);
         if polled.is_some() {
             // Until it is asked again, the client takes what it got.
             self.stream.pace().waits(now);
@@ -191,8 +213,9 @@ impl Body for StreamBody {
 
     fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = self.get_mut();
-        let taken = std::mem::take(&mut this.last);
-        this.stream.pace().moved(this.stream.streams.clock.now(), taken);
+        let (now, taken) = (this.stream.streams.clock.now(), std::mem::take(&mut this.last));
+        this.stream.pace().moved(now, taken);
+        this.quick = if now.since(this.last_at) < WAIT { this.quick + taken } else { 0 };
         if this.rest.is_empty() {
             let polled = std::task::ready!(Pin::new(&mut this.inner).poll_frame(context));
             match polled.map(|frame| frame.map(Frame::into_data)) {
@@ -202,7 +225,8 @@ impl Body for StreamBody {
                 None => return Poll::Ready(this.took(None)),
             }
         }
-        let piece = this.rest.split_to(this.rest.len().min(PIECE_BYTES));
+        let most = if this.quick < QUICK_BYTES { PIECE_BYTES } else { LARGE_PIECE_BYTES };
+        let piece = this.rest.split_to(this.rest.len().min(most));
         Poll::Ready(this.took(Some(Ok(Frame::data(piece)))))
     }
 

@@ -26,6 +26,10 @@ use crate::timer::Timer;
 const STAND_IN: &[u8] = b"GET / HTTP/1.1\r\nhost: refused.invalid\r\n\r\n";
 /// The same if the client will read no body.
 const STAND_IN_HEAD: &[u8] = b"HEAD / HTTP/1.1\r\nhost: refused.invalid\r\n\r\n";
+/// What the parser gets in place of the name `Upgrade`: as long, and taken away
+/// with every other name that is the host's own. The parser would leave a
+/// connection on which an upgrade was offered without closing it.
+const NO_UPGRADE: &[u8; 7] = b"hostel-";
 
 /// A socket that reports to a [`Meter`] and keeps a client to its limits.
 pub struct GuardedIo<S> {
@@ -38,6 +42,8 @@ pub struct GuardedIo<S> {
     held: Vec<u8>,
     /// How many of them may be handed on.
     released: usize,
+    /// Where among the bytes just taken in the names of `Upgrade` fields are.
+    upgrades: Vec<usize>,
     /// Since when nothing was to be done.
     quiet_since: Option<Monotonic>,
     used: bool,
@@ -67,6 +73,7 @@ impl<S> GuardedIo<S> {
             limits,
             held: Vec::new(),
             released: 0,
+            upgrades: Vec::new(),
             quiet_since: None,
             used: false,
             read_timer: Timer::new(Arc::clone(clock)),
@@ -102,6 +109,9 @@ impl<S> GuardedIo<S> {
                             break;
                         }
                         Scanned::Complete(head) => {
+                            if head.upgrades {
+                                self.upgrades.extend(scan.upgrades().iter().map(|at| passed + at));
+                            }
                             passed += usize::try_from(head.line + head.headers).unwrap_or(usize::MAX);
                             let body = BodyScan::new(head.body);
                             self.meter.head(&head, body.is_over());
@@ -133,6 +143,7 @@ impl<S> GuardedIo<S> {
             let passed = self.take_in(bytes, now);
             let rest = bytes.get(passed..).unwrap_or_default().to_vec();
             buffer.set_filled(before + passed);
+            self.hide_upgrades(buffer.filled_mut().get_mut(before..).unwrap_or_default());
             self.hold(rest, 0);
             return passed > 0 || self.released > 0;
         }
@@ -140,8 +151,17 @@ impl<S> GuardedIo<S> {
         held.extend_from_slice(buffer.filled().get(before..).unwrap_or_default());
         buffer.set_filled(before);
         let passed = self.take_in(&held, now);
+        self.hide_upgrades(&mut held);
         self.hold(held, passed);
         self.released > 0
+    }
+
+    fn hide_upgrades(&mut self, bytes: &mut [u8]) {
+        for at in self.upgrades.drain(..) {
+            if let Some(name) = bytes.get_mut(at..at + NO_UPGRADE.len()) {
+                name.copy_from_slice(NO_UPGRADE);
+            }
+        }
     }
 
     /// Keeps `bytes`, of which the first `released` may be handed on; what comes
