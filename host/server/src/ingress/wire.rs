@@ -22,10 +22,11 @@ use crate::edge::Fault;
 use crate::pace::{Pace, PaceLimits};
 use crate::timer::Timer;
 
-/// What the parser gets in place of a head that was refused.
-const STAND_IN: &[u8] = b"GET / HTTP/1.1\r\nhost: refused.invalid\r\n\r\n";
+/// What the parser gets in place of a head that was refused. Whatever the refusal
+/// says, the connection ends with it: nothing more is read.
+const STAND_IN: &[u8] = b"GET / HTTP/1.1\r\nhost: refused.invalid\r\nconnection: close\r\n\r\n";
 /// The same if the client will read no body.
-const STAND_IN_HEAD: &[u8] = b"HEAD / HTTP/1.1\r\nhost: refused.invalid\r\n\r\n";
+const STAND_IN_HEAD: &[u8] = b"HEAD / HTTP/1.1\r\nhost: refused.invalid\r\nconnection: close\r\n\r\n";
 /// What the parser gets in place of the name `Upgrade`: as long, and taken away
 /// with every other name that is the host's own. The parser would leave a
 /// connection on which an upgrade was offered without closing it.
