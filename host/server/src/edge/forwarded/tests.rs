@@ -134,10 +134,13 @@ fn a_value_that_is_no_text_is_passed_over() {
     assert_eq!(client.address.to_string(), "10.1.1.1");
 }
 
+/// Fields as they come, and what is believed of them: scheme and port.
+type Told<'a> = (&'a [(&'a str, &'a str)], [&'a str; 2]);
+
 #[test]
 fn a_trusted_proxy_says_how_it_was_spoken_to() {
     let peer = peer("10.1.1.1", TRUSTED, Scheme::HTTP);
-    let rows: &[(&[(&str, &str)], [&str; 2])] = &[
+    let rows: &[Told<'_>] = &[
         (&[], ["http", "8443"]),
         (&[("x-forwarded-proto", "https")], ["https", "8443"]),
         (&[("x-forwarded-proto", "HTTPS")], ["https", "8443"]),
