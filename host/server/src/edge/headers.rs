@@ -35,11 +35,14 @@ pub fn clean(headers: &mut HeaderMap, version: Version, peer: &Peer) -> Result<(
     if headers.len() > peer.listener.limits.header_fields as usize {
         return Err(Fault::new(Failure::HeadersTooLarge, "more header fields than `limits.header_fields`"));
     }
+    if version == Version::HTTP_2 && list_bytes(headers) > peer.listener.limits.header_list.0 {
+        return Err(Fault::new(Failure::HeadersTooLarge, "the header list is larger than `limits.header_list`"));
+    }
     let mut dropped: Vec<HeaderName> = Vec::new();
     for name in headers.keys() {
-        match rule(name) {
+        match rule_of(name) {
             Rule::Keep => {
-                if name.as_str().contains('_') && !underscore(peer.listener.underscores)? {
+                if name.as_str().contains('_') && !underscore(name, peer.listener.underscores)? {
                     dropped.push(name.clone());
                 }
                 continue;
@@ -63,7 +66,7 @@ pub fn clean(headers: &mut HeaderMap, version: Version, peer: &Peer) -> Result<(
 pub fn clean_trailers(trailers: &mut HeaderMap) {
     let dropped: Vec<HeaderName> = trailers
         .keys()
-        .filter(|name| rule(name) != Rule::Keep || only_in_heads(name) || name.as_str().contains('_'))
+        .filter(|name| rule_of(name) != Rule::Keep || only_in_heads(name) || name.as_str().contains('_'))
         .cloned()
         .collect();
     for name in dropped {
@@ -71,7 +74,7 @@ pub fn clean_trailers(trailers: &mut HeaderMap) {
     }
 }
 
-fn rule(name: &HeaderName) -> Rule {
+fn rule_of(name: &HeaderName) -> Rule {
     match name.as_str() {
         "connection" => Rule::Connection,
         "expect" => Rule::Expect,
@@ -98,11 +101,19 @@ fn rule(name: &HeaderName) -> Rule {
     }
 }
 
-fn underscore(rule: Underscores) -> Result<bool, Fault> {
+/// As RFC 9113 section 6.5.2 counts them.
+fn list_bytes(headers: &HeaderMap) -> u64 {
+    headers.iter().map(|(name, value)| (name.as_str().len() + value.len() + 32) as u64).sum()
+}
+
+/// Whether a name with `_` is passed on. Never one that readers who take `_` for
+/// `-` would take for the host's own.
+fn underscore(name: &HeaderName, rule: Underscores) -> Result<bool, Fault> {
+    let read_otherwise = || HeaderName::from_bytes(name.as_str().replace('_', "-").as_bytes());
     match rule {
         Underscores::Reject => Err(Fault::bad("a header field has `_` in its name")),
         Underscores::Drop => Ok(false),
-        Underscores::Keep => Ok(true),
+        Underscores::Keep => Ok(read_otherwise().is_ok_and(|name| rule_of(&name) == Rule::Keep)),
     }
 }
 

@@ -149,7 +149,9 @@ impl Connection {
         let connection = http2::Builder::new(tasks)
             .timer(TokioTimer::new())
             .max_concurrent_streams(limits.streams)
-            .max_header_list_size(bytes_u32(limits.header_list.0))
+            // The library refuses what is larger without a word to anybody; so it gets
+            // twice what `edge::headers` lets pass.
+            .max_header_list_size(bytes_u32(limits.header_list.0.saturating_mul(2)))
             .initial_stream_window_size(bytes_u32(limits.stream_window.0))
             .initial_connection_window_size(bytes_u32(limits.connection_window.0))
             .max_pending_accept_reset_streams(limits.reset_streams as usize)

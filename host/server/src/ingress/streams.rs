@@ -200,8 +200,11 @@ impl StreamBody {
         });
         (self.last, self.sent, self.last_at) = (bytes, self.sent + bytes, now);
         if polled.is_some() {
-            // Until it is asked again, the client takes what it got.
-            self.stream.pace().waits(now);
+            // Until it is asked again, the client takes what it got; at the least rate
+            // it may take its time for that much.
+            let mut pace = self.stream.pace();
+            pace.moved(now, bytes);
+            pace.waits(now);
         }
         polled
     }
@@ -214,7 +217,7 @@ impl Body for StreamBody {
     fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = self.get_mut();
         let (now, taken) = (this.stream.streams.clock.now(), std::mem::take(&mut this.last));
-        this.stream.pace().moved(now, taken);
+        this.stream.pace().moved(now, 0);
         this.quick = if now.since(this.last_at) < WAIT { this.quick + taken } else { 0 };
         if this.rest.is_empty() {
             let polled = std::task::ready!(Pin::new(&mut this.inner).poll_frame(context));

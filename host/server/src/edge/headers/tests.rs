@@ -188,6 +188,9 @@ fn names_with_underscores_are_treated_as_the_listener_says() {
     for underscores in [Underscores::Reject, Underscores::Drop, Underscores::Keep] {
         assert_eq!(cleaned(Version::HTTP_11, &peer(underscores, 100), "hostel-a_b: c").as_deref(), Ok(""));
     }
+    // And names that some readers take for the host's.
+    let forged = "x_forwarded_for: a\nhostel_caller: b\nx_request-id: c\ntransfer_encoding: d\nmine_own: e";
+    assert_eq!(cleaned(Version::HTTP_11, &peer(Underscores::Keep, 100), forged).as_deref(), Ok("mine_own: e"));
 }
 
 #[test]
@@ -288,4 +291,16 @@ fn trailers_hold_only_what_may_stand_there() {
         clean_trailers(&mut trailers);
         assert_eq!(text(&trailers), left, "{given}");
     }
+}
+
+#[test]
+fn a_list_of_fields_is_counted_as_http_2_counts_it() {
+    let mut peer = peer(Underscores::Reject, 100);
+    let listener = Arc::get_mut(&mut peer.listener).unwrap();
+    // Name, value and 32 for each of two.
+    listener.limits.header_list = hostel_model::units::ByteSize(2 * (1 + 32) + 10);
+    let length = |bytes: usize| format!("a: {}\nb: {}", "v".repeat(bytes), "v".repeat(5));
+    assert!(cleaned(Version::HTTP_2, &peer, &length(5)).is_ok());
+    assert!(cleaned(Version::HTTP_2, &peer, &length(6)).is_err());
+    assert!(cleaned(Version::HTTP_11, &peer, &length(6)).is_ok());
 }
