@@ -40,6 +40,9 @@ mod watch;
 
 /// The protocols offered, the preferred first.
 const PROTOCOLS: [&[u8]; 2] = [HTTP2, b"http/1.1"];
+/// Bytes that may wait here to be sent: few, so that whoever writes sees how fast a
+/// client takes them.
+const UNSENT_BYTES: usize = 16 * 1_024;
 /// HTTP/2 as ALPN names it.
 const HTTP2: &[u8] = b"h2";
 
@@ -120,7 +123,8 @@ impl ListenerTls {
     {
         // One generation from the first byte to the facts, even if the files change meanwhile.
         let loaded = self.loaded.load_full();
-        let stream = TlsAcceptor::from(Arc::clone(&loaded.config)).accept(stream).await?;
+        let mut stream = TlsAcceptor::from(Arc::clone(&loaded.config)).accept(stream).await?;
+        stream.get_mut().1.set_buffer_limit(Some(UNSENT_BYTES));
         let connection = stream.get_ref().1;
         let http2 = connection.alpn_protocol() == Some(HTTP2);
         let facts = Arc::new(loaded.facts(connection.server_name(), http2));

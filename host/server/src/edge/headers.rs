@@ -7,7 +7,7 @@
 use hostel_model::failure::Failure;
 use hostel_model::target::Underscores;
 use hostel_sandbox::is_host_header;
-use http::header::{CONNECTION, COOKIE, TE};
+use http::header::{CONNECTION, CONTENT_LENGTH, COOKIE, TE};
 use http::{HeaderMap, HeaderName, HeaderValue, Version};
 
 use super::{Fault, Peer};
@@ -37,6 +37,9 @@ pub fn clean(headers: &mut HeaderMap, version: Version, peer: &Peer) -> Result<(
     }
     if version == Version::HTTP_2 && list_bytes(headers) > peer.listener.limits.header_list.0 {
         return Err(Fault::new(Failure::HeadersTooLarge, "the header list is larger than `limits.header_list`"));
+    }
+    if version == Version::HTTP_2 && !is_one_length(headers) {
+        return Err(Fault::bad("`Content-Length` is not one number"));
     }
     let mut dropped: Vec<HeaderName> = Vec::new();
     for name in headers.keys() {
@@ -99,6 +102,14 @@ fn rule_of(name: &HeaderName) -> Rule {
         _ if is_host_header(name) => Rule::Drop,
         _ => Rule::Keep,
     }
+}
+
+/// Whether there is at most one length, of digits alone. In HTTP/1 that was seen
+/// to before.
+fn is_one_length(headers: &HeaderMap) -> bool {
+    let mut lengths = headers.get_all(CONTENT_LENGTH).iter().map(HeaderValue::as_bytes);
+    let is_number = |length: &[u8]| !length.is_empty() && length.iter().all(u8::is_ascii_digit);
+    lengths.next().is_none_or(is_number) && lengths.next().is_none()
 }
 
 /// As RFC 9113 section 6.5.2 counts them.

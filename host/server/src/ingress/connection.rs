@@ -159,19 +159,29 @@ impl Connection {
             .max_send_buf_size(STREAM_BUFFER_BYTES)
             // Finds peers that are gone without a word while answers are on their way.
             .keep_alive_interval(limits.idle / 2)
-            .keep_alive_timeout(limits.header_read)
+            // A ping waits behind what a slow reader has not taken yet.
+            .keep_alive_timeout(limits.write_idle)
             .serve_connection(io, service);
         let mut connection = std::pin::pin!(connection);
         let ended = {
             let idle = std::pin::pin!(idle(&streams, &platform.clock, limits.idle));
             let served =
                 self.until_the_end(connection.as_mut(), |connection| connection.get_mut().as_mut().graceful_shutdown());
-            matches!(select(std::pin::pin!(served), idle).await, Either::Left(_))
+            // In this order, here and below: a connection that always has something to
+            // read uses up its turn, and what is asked after it is never ready.
+            matches!(select(idle, std::pin::pin!(served)).await, Either::Right(_))
         };
         if !ended {
             connection.as_mut().graceful_shutdown();
             let clock = &platform.clock;
-            select(connection, clock.sleep_until(clock.now().after(GOAWAY_PATIENCE))).await;
+            let leaving = std::pin::pin!(async {
+                clock.sleep_until(clock.now().after(GOAWAY_PATIENCE)).await;
+                // A request may have been under way when the client was told.
+                idle(&streams, clock, GOAWAY_PATIENCE).await;
+            });
+            let mut phase = self.ingress.phase.clone();
+            let ending = std::pin::pin!(phase.wait_for(|phase| *phase == Phase::Ending));
+            select(ending, select(leaving, connection)).await;
         }
     }
 
@@ -181,14 +191,14 @@ impl Connection {
         let mut phase = self.ingress.phase.clone();
         {
             let draining = std::pin::pin!(phase.wait_for(|phase| *phase != Phase::Serving));
-            if let Either::Left(_) = select(connection.as_mut(), draining).await {
+            if let Either::Right(_) = select(draining, connection.as_mut()).await {
                 return;
             }
         }
         leave(connection.as_mut());
         let ending = std::pin::pin!(phase.wait_for(|phase| *phase == Phase::Ending));
         // Either it is done, or it is dropped with its guests.
-        select(connection, ending).await;
+        select(ending, connection).await;
     }
 
     fn write_pace(&self) -> PaceLimits {

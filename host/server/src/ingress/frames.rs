@@ -215,6 +215,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for FramedIo<S> {
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let polled = Pin::new(&mut this.socket).poll_flush(context);
+        if polled.is_ready() {
+            // Everything is with the system: nobody waits any more.
+            this.pace.moved(this.write_timer.now(), 0);
+        }
         this.progress(polled, context)
     }
 

@@ -35,7 +35,8 @@ impl Linger {
         Self { timer: Timer::new(clock), until: None, closed: false, left: LINGER_BYTES }
     }
 
-    /// Closes `socket`; with `drains`, takes in what still comes.
+    /// Closes `socket`; with `drains`, or if something is there, takes in what still
+    /// comes.
     pub fn poll<S: AsyncRead + AsyncWrite + Unpin>(
         &mut self,
         socket: &mut S,
@@ -51,7 +52,7 @@ impl Linger {
             self.closed = true;
         }
         let mut scratch = [0; 4 * 1_024];
-        while drains && self.left > 0 {
+        while self.left > 0 {
             let mut buffer = ReadBuf::new(&mut scratch);
             match Pin::new(&mut *socket).poll_read(context, &mut buffer) {
                 Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
@@ -59,6 +60,7 @@ impl Linger {
                 }
                 // The client has left, or has closed in turn.
                 Poll::Ready(_) => break,
+                Poll::Pending if !drains && self.left == LINGER_BYTES => break,
                 Poll::Pending => return self.timer.poll(until, context).map(Ok),
             }
         }

@@ -87,6 +87,8 @@ impl RequestBody {
     fn poll_slow(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let patience = self.pace.waits(self.timer.now());
         std::task::ready!(self.timer.poll(patience, context));
+        // From here on it is the guest that takes its time.
+        self.wait.end();
         self.tree.violate(Failure::RequestTimeout);
         Poll::Ready(Some(Err(BodyError::Idle)))
     }

@@ -145,6 +145,8 @@ pub struct StreamBody {
     bodyless: bool,
     /// What is left of the guest's last frame.
     rest: Bytes,
+    /// How large that was.
+    frame_bytes: usize,
     /// When the last frame was handed out.
     last_at: Monotonic,
     /// Bytes taken without a wait since the last one.
@@ -174,6 +176,7 @@ impl StreamBody {
             _record: record,
             bodyless,
             rest: Bytes::new(),
+            frame_bytes: 0,
             last_at: now,
             quick: 0,
             last: 0,
@@ -222,7 +225,7 @@ impl Body for StreamBody {
         if this.rest.is_empty() {
             let polled = std::task::ready!(Pin::new(&mut this.inner).poll_frame(context));
             match polled.map(|frame| frame.map(Frame::into_data)) {
-                Some(Ok(Ok(data))) => this.rest = data,
+                Some(Ok(Ok(data))) => (this.frame_bytes, this.rest) = (data.len(), data),
                 Some(Ok(Err(frame))) => return Poll::Ready(this.took(Some(Ok(frame)))),
                 Some(Err(error)) => return Poll::Ready(this.took(Some(Err(error)))),
                 None => return Poll::Ready(this.took(None)),
@@ -230,6 +233,9 @@ impl Body for StreamBody {
         }
         let most = if this.quick < QUICK_BYTES { PIECE_BYTES } else { LARGE_PIECE_BYTES };
         let piece = this.rest.split_to(this.rest.len().min(most));
+        // The last of a large frame may wait long for its window: without the rest.
+        let shares = this.rest.is_empty() && this.frame_bytes > 2 * piece.len();
+        let piece = if shares { Bytes::copy_from_slice(&piece) } else { piece };
         Poll::Ready(this.took(Some(Ok(Frame::data(piece)))))
     }
 

@@ -51,6 +51,8 @@ pub struct GuardedIo<S> {
     read_timer: Timer,
     write_timer: Timer,
     pace: Pace,
+    /// Whether an answer is complete, and the next one starts anew.
+    answered: bool,
     linger: Linger,
 }
 
@@ -80,6 +82,7 @@ impl<S> GuardedIo<S> {
             read_timer: Timer::new(Arc::clone(clock)),
             write_timer: Timer::new(Arc::clone(clock)),
             pace,
+            answered: false,
             linger: Linger::new(Arc::clone(clock)),
         }
     }
@@ -227,7 +230,7 @@ impl<S> GuardedIo<S> {
         let now = self.write_timer.now();
         self.pace.moved(now, bytes.len() as u64);
         if self.meter.wrote(bytes, now) > 0 {
-            self.pace = Pace::new(write_pace(&self.limits));
+            self.answered = true;
             // Nobody asks for the next request before it comes: its limit begins here.
             // If it has passed already, the task was woken and will ask.
             let _ = self.poll_silence(context);
@@ -326,6 +329,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for GuardedIo<S> {
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let polled = Pin::new(&mut this.socket).poll_flush(context);
+        if polled.is_ready() {
+            // Everything is with the system: nobody waits any more.
+            this.pace.moved(this.write_timer.now(), 0);
+            if std::mem::take(&mut this.answered) {
+                this.pace = Pace::new(write_pace(&this.limits));
+            }
+        }
         this.progress(polled, context)
     }
 

@@ -304,3 +304,15 @@ fn a_list_of_fields_is_counted_as_http_2_counts_it() {
     assert!(cleaned(Version::HTTP_2, &peer, &length(6)).is_err());
     assert!(cleaned(Version::HTTP_11, &peer, &length(6)).is_ok());
 }
+
+#[test]
+fn a_length_over_http_2_is_one_number_as_it_is_over_http_1() {
+    for (given, passes) in [
+        ("content-length: 5", true),
+        ("content-length: 5\ncontent-length: 5", false),
+        ("content-length: +5", false),
+        ("content-length", false),
+    ] {
+        assert_eq!(cleaned(Version::HTTP_2, &peer(Underscores::Reject, 100), given).is_ok(), passes, "{given}");
+    }
+}
