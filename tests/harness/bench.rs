@@ -16,12 +16,10 @@ use hostel::live::{LiveTable, Snapshot};
 use hostel::metrics::Metrics;
 use hostel::platform::real_platform;
 use hostel::record::Recorder;
-use hostel_model::limits::ListenerLimits;
 use hostel_model::name::ServiceName;
-use hostel_model::target::{PathRules, Underscores};
+use hostel_model::plan::ListenerPlan;
 use hostel_sandbox::Sandbox;
 use hostel_storage::{Artifacts, Journal, KeyValue, StateFolder};
-use http::uri::Scheme;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -82,19 +80,10 @@ impl Bench {
         };
         let socket = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = socket.local_addr().unwrap();
-        let listener = Listener {
-            place: 0,
-            port: address.port(),
-            scheme: Scheme::HTTP,
-            limits: ListenerLimits::default(),
-            paths: PathRules::default(),
-            underscores: Underscores::default(),
-            trusted: Vec::new(),
-            redirect_to: None,
-        };
+        let plan = ListenerPlan::all(address);
         let door = Door {
             socket,
-            listener: Arc::new(listener),
+            listener: Arc::new(Listener::of(&plan, 0, address.port(), None)),
             tls: None,
             h2c: false,
             connections: Arc::new(Semaphore::new(CONNECTIONS)),

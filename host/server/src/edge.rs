@@ -10,6 +10,7 @@ use std::sync::Arc;
 use hostel_model::failure::Failure;
 use hostel_model::limits::ListenerLimits;
 use hostel_model::network::Network;
+use hostel_model::plan::ListenerPlan;
 use hostel_model::target::{PathRules, Underscores};
 use http::HeaderValue;
 use http::uri::Scheme;
@@ -33,7 +34,7 @@ pub struct Listener {
     /// `http` or `https`, whatever peers say.
     pub scheme: Scheme,
     /// What a client is granted.
-    pub limits: ListenerLimits,
+    pub limits: Arc<ListenerLimits>,
     /// How paths are made canonical.
     pub paths: PathRules,
     /// What becomes of names with `_`.
@@ -45,6 +46,23 @@ pub struct Listener {
 }
 
 impl Listener {
+    /// The listener at `place` of the configuration, which says `plan`, bound to
+    /// `port`. With `redirect_to` it is the one that sends requests on to that port.
+    #[must_use]
+    pub fn of(plan: &ListenerPlan, place: usize, port: u16, redirect_to: Option<u16>) -> Self {
+        let secure = plan.tls.is_some() && redirect_to.is_none();
+        Self {
+            place,
+            port,
+            scheme: if secure { Scheme::HTTPS } else { Scheme::HTTP },
+            limits: Arc::new(plan.limits.clone()),
+            paths: plan.paths,
+            underscores: plan.underscores,
+            trusted: plan.trusted_proxies.clone(),
+            redirect_to,
+        }
+    }
+
     /// Whether `address` is a proxy that is believed.
     #[must_use]
     pub fn trusts(&self, address: IpAddr) -> bool {

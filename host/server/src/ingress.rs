@@ -89,7 +89,7 @@ impl Ingress {
     /// Accepts at `door` until the process ends.
     pub async fn serve(mut self, door: Door) {
         let door = Arc::new(door);
-        let limits = Arc::new(door.listener.limits.clone());
+        let limits = &door.listener.limits;
         let refused = self.metrics.connections_refused("address");
         while let Some(permits) = self.permits(&door).await {
             let accepted = {
@@ -120,7 +120,7 @@ impl Ingress {
                 refused.inc();
                 continue;
             };
-            let connection = Connection { ingress: self.clone(), peer, limits: Arc::clone(&limits) };
+            let connection = Connection { ingress: self.clone(), peer };
             let door = Arc::clone(&door);
             self.platform.spawn.task(Box::pin(async move {
                 connection.run(stream, &door).await;

@@ -7,6 +7,7 @@
 
 use std::time::Duration;
 
+use hostel_model::limits::ListenerLimits;
 use hostel_model::platform::Monotonic;
 
 #[cfg(test)]
@@ -21,6 +22,20 @@ pub struct PaceLimits {
     pub rate: u32,
     /// Time before the rate holds.
     pub grace: Duration,
+}
+
+impl PaceLimits {
+    /// How a client must send the bodies of its requests.
+    #[must_use]
+    pub fn of_bodies(limits: &ListenerLimits) -> Self {
+        Self { idle: limits.body_idle, rate: limits.body_rate, grace: limits.rate_grace }
+    }
+
+    /// How a client must take responses.
+    #[must_use]
+    pub fn of_writes(limits: &ListenerLimits) -> Self {
+        Self { idle: limits.write_idle, rate: limits.write_rate, grace: limits.rate_grace }
+    }
 }
 
 /// One direction of one exchange.

@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use hostel_model::plan::{ListenerPlan, TlsPlan};
-use http::uri::Scheme;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::Semaphore;
 
@@ -73,7 +72,7 @@ impl Doors {
             let connections = Arc::new(Semaphore::new(limit as usize));
             opened.connections.push((Arc::clone(&connections), limit));
             let tls = settings.tls.clone().filter(|_| redirect_to.is_none());
-            let listener = listener(place, &settings.plan, address, tls.is_some(), redirect_to);
+            let listener = Listener::of(&settings.plan, place, address.port(), redirect_to);
             let h2c = settings.plan.h2c && redirect_to.is_none();
             opened.doors.push(Door {
                 socket,
@@ -85,19 +84,6 @@ impl Doors {
             });
         }
         Ok(opened)
-    }
-}
-
-fn listener(place: usize, plan: &ListenerPlan, address: SocketAddr, tls: bool, redirect_to: Option<u16>) -> Listener {
-    Listener {
-        place,
-        port: address.port(),
-        scheme: if tls { Scheme::HTTPS } else { Scheme::HTTP },
-        limits: plan.limits.clone(),
-        paths: plan.paths,
-        underscores: plan.underscores,
-        trusted: plan.trusted_proxies.clone(),
-        redirect_to,
     }
 }
 

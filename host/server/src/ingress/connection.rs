@@ -52,7 +52,6 @@ const UNSENT_BYTES: u32 = 16 * 1024;
 pub(super) struct Connection {
     pub(super) ingress: Ingress,
     pub(super) peer: Peer,
-    pub(super) limits: Arc<ListenerLimits>,
 }
 
 impl Connection {
@@ -85,7 +84,7 @@ impl Connection {
         F: Future<Output = io::Result<crate::tls::Secured<TcpStream>>>,
     {
         let clock = Arc::clone(&self.ingress.platform.clock);
-        let expired = clock.sleep_until(clock.now().after(self.limits.tls_handshake));
+        let expired = clock.sleep_until(clock.now().after(self.limits().tls_handshake));
         let secured = match select(std::pin::pin!(handshake), expired).await {
             Either::Left((Ok(secured), _)) => secured,
             Either::Left((Err(_), _)) | Either::Right(_) => {
@@ -108,7 +107,7 @@ impl Connection {
             return self.http1(stream).await;
         }
         let mut prefix = Vec::with_capacity(PREFACE.len());
-        let sniffed = sniff(&mut stream, &mut prefix, &self.ingress.platform.clock, &self.limits).await;
+        let sniffed = sniff(&mut stream, &mut prefix, &self.ingress.platform.clock, self.limits()).await;
         match sniffed {
             Some(true) => self.http2(Rewound::new(prefix, stream)).await,
             Some(false) => self.http1(Rewound::new(prefix, stream)).await,
@@ -119,7 +118,7 @@ impl Connection {
     async fn http1<S: AsyncRead + AsyncWrite + Unpin>(&self, stream: S) {
         let meter = Meter::default();
         let clock = &self.ingress.platform.clock;
-        let io = TokioIo::new(GuardedIo::new(stream, meter.clone(), clock, Arc::clone(&self.limits)));
+        let io = TokioIo::new(GuardedIo::new(stream, meter.clone(), clock, Arc::clone(self.limits())));
         let connection = http1::Builder::new()
             // The socket keeps the time: one of hyper's limits could not tell a
             // connection that rests from a head that does not come.
@@ -133,15 +132,15 @@ impl Connection {
 
     async fn http2<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(&self, stream: S) {
         let platform = &self.ingress.platform;
-        let limits = &self.limits;
+        let limits = self.limits();
         let streams = Arc::new(Streams::new(Arc::clone(&platform.clock)));
         let tasks = StreamTasks::new(Arc::clone(&platform.spawn), Arc::clone(&platform.clock));
         let io = TokioIo::new(FramedIo::new(stream, &platform.clock, Arc::clone(limits)));
-        let this =
-            Arc::new(Self { ingress: self.ingress.clone(), peer: self.peer.clone(), limits: Arc::clone(limits) });
+        let this = Arc::new(Self { ingress: self.ingress.clone(), peer: self.peer.clone() });
+        let pace = PaceLimits::of_writes(limits);
         let (begins, opened) = (tasks.clone(), Arc::clone(&streams));
         let service = service_fn(move |request| {
-            let stream = Stream::begin(&opened, this.write_pace());
+            let stream = Stream::begin(&opened, pace);
             begins.begins(Arc::clone(&stream));
             let this = Arc::clone(&this);
             async move { this.answer_http2(request, stream).await }
@@ -201,9 +200,8 @@ impl Connection {
         select(ending, connection).await;
     }
 
-    fn write_pace(&self) -> PaceLimits {
-        let limits = &self.limits;
-        PaceLimits { idle: limits.write_idle, rate: limits.write_rate, grace: limits.rate_grace }
+    fn limits(&self) -> &Arc<ListenerLimits> {
+        &self.peer.listener.limits
     }
 
     async fn answer_http1(
@@ -261,12 +259,12 @@ impl Connection {
         record: &Arc<RequestRecord>,
         counted: Option<Arc<Exchange>>,
     ) -> Response<AnswerBody> {
-        let limits = &self.limits;
+        let limits = self.limits();
         let arrival = Arrival {
             request,
             aimed,
             peer: &self.peer,
-            body_pace: PaceLimits { idle: limits.body_idle, rate: limits.body_rate, grace: limits.rate_grace },
+            body_pace: PaceLimits::of_bodies(limits),
             client_patience: limits.body_idle.max(limits.write_idle),
             counted,
             record: Arc::clone(record),

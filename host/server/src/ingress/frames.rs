@@ -116,7 +116,7 @@ pub struct FramedIo<S> {
 impl<S> FramedIo<S> {
     /// Guards `socket`.
     pub fn new(socket: S, clock: &Arc<dyn Clock>, limits: Arc<ListenerLimits>) -> Self {
-        let pace = PaceLimits { idle: limits.write_idle, rate: limits.write_rate, grace: limits.rate_grace };
+        let pace = PaceLimits::of_writes(&limits);
         Self {
             socket,
             frames: Frames::default(),

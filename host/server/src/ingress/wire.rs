@@ -68,7 +68,7 @@ enum Reading {
 impl<S> GuardedIo<S> {
     /// Guards `socket`.
     pub fn new(socket: S, meter: Meter, clock: &Arc<dyn Clock>, limits: Arc<ListenerLimits>) -> Self {
-        let pace = Pace::new(write_pace(&limits));
+        let pace = Pace::new(PaceLimits::of_writes(&limits));
         Self {
             socket,
             meter,
@@ -248,10 +248,6 @@ impl<S> GuardedIo<S> {
     }
 }
 
-fn write_pace(limits: &ListenerLimits) -> PaceLimits {
-    PaceLimits { idle: limits.write_idle, rate: limits.write_rate, grace: limits.rate_grace }
-}
-
 impl<S: AsyncRead + Unpin> AsyncRead for GuardedIo<S> {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
@@ -333,7 +329,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for GuardedIo<S> {
             // Everything is with the system: nobody waits any more.
             this.pace.moved(this.write_timer.now(), 0);
             if std::mem::take(&mut this.answered) {
-                this.pace = Pace::new(write_pace(&this.limits));
+                this.pace = Pace::new(PaceLimits::of_writes(&this.limits));
             }
         }
         this.progress(polled, context)

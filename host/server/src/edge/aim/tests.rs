@@ -14,7 +14,7 @@ fn listener() -> Listener {
         place: 0,
         port: 8080,
         scheme: Scheme::HTTP,
-        limits: ListenerLimits::default(),
+        limits: Arc::new(ListenerLimits::default()),
         paths: PathRules::default(),
         underscores: Underscores::default(),
         trusted: Vec::new(),
@@ -261,7 +261,7 @@ fn the_rules_for_paths_are_those_of_the_listener() {
 #[test]
 fn a_target_may_be_as_long_as_a_request_line() {
     let mut listener = listener();
-    listener.limits.request_line = hostel_model::units::ByteSize(10);
+    Arc::get_mut(&mut listener.limits).unwrap().request_line = hostel_model::units::ByteSize(10);
     let peer = peer(listener);
     for version in [Version::HTTP_11, Version::HTTP_2] {
         check(

@@ -17,7 +17,7 @@ fn peer(address: &str, trusted: &[&str], scheme: Scheme) -> Peer {
         place: 0,
         port: 8443,
         scheme,
-        limits: ListenerLimits::default(),
+        limits: Arc::new(ListenerLimits::default()),
         paths: PathRules::default(),
         underscores: Underscores::default(),
         trusted: trusted.iter().map(|text| Network::parse(text).unwrap()).collect(),

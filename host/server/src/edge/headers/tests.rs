@@ -15,7 +15,7 @@ fn peer(underscores: Underscores, fields: u32) -> Peer {
         place: 0,
         port: 8080,
         scheme: Scheme::HTTP,
-        limits: ListenerLimits { header_fields: fields, ..ListenerLimits::default() },
+        limits: Arc::new(ListenerLimits { header_fields: fields, ..ListenerLimits::default() }),
         paths: PathRules::default(),
         underscores,
         trusted: Vec::new(),
@@ -298,7 +298,7 @@ fn a_list_of_fields_is_counted_as_http_2_counts_it() {
     let mut peer = peer(Underscores::Reject, 100);
     let listener = Arc::get_mut(&mut peer.listener).unwrap();
     // Name, value and 32 for each of two.
-    listener.limits.header_list = hostel_model::units::ByteSize(2 * (1 + 32) + 10);
+    Arc::get_mut(&mut listener.limits).unwrap().header_list = hostel_model::units::ByteSize(2 * (1 + 32) + 10);
     let length = |bytes: usize| format!("a: {}\nb: {}", "v".repeat(bytes), "v".repeat(5));
     assert!(cleaned(Version::HTTP_2, &peer, &length(5)).is_ok());
     assert!(cleaned(Version::HTTP_2, &peer, &length(6)).is_err());
