@@ -31,6 +31,10 @@ pub mod target;
 
 pub mod route;
 
+pub mod rollout;
+
+pub mod standing;
+
 pub mod plan;
 
 pub mod config;

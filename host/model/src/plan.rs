@@ -9,6 +9,7 @@ use crate::grant::{Grants, Secret};
 use crate::limits::{HostLimits, Limits, ListenerLimits};
 use crate::name::{BucketName, ServiceName};
 use crate::network::Network;
+use crate::rollout::Rollout;
 use crate::route::RoutePattern;
 use crate::target::{PathRules, Underscores};
 
@@ -123,6 +124,8 @@ pub struct ServicePlan {
     pub limits: Limits,
     /// How long its instances live.
     pub isolation: Isolation,
+    /// How it goes from one revision to the next.
+    pub rollout: Rollout,
     /// Whether it comes from a file in the folder and not from a table.
     pub dropped: bool,
 }
@@ -181,6 +184,7 @@ impl ServicePlan {
             outbound: Vec::new(),
             limits: Limits::default(),
             isolation: Isolation::Request,
+            rollout: Rollout::default(),
             dropped: false,
         }
     }
