@@ -29,6 +29,8 @@ mod grants;
 
 mod limit;
 
+mod rollout;
+
 mod consistency;
 mod dropped;
 #[cfg(test)]
@@ -37,11 +39,24 @@ mod tests;
 /// The name of the file in a folder.
 pub const FILE_NAME: &str = "hostel.toml";
 
-/// A file found in the folder of `hostel.toml`; only `*.wasm` count.
+/// A file found in the folder of `hostel.toml`. Two kinds count:
+///
+/// * `NAME.wasm` is the component of a service, unless a table names it;
+/// * `NAME.toml` holds what a table `[service.NAME]` would hold, except that its
+///   `component` is the `NAME.wasm` beside it unless it says otherwise, and that
+///   without `routes` the service answers below `/NAME`, as it does without the
+///   file. `routes = []` closes it to the outside. What is neither beside a
+///   component nor names one is left alone: tools keep files of that kind too.
+///
+/// `hostel.toml` itself is never a `NAME.toml`, nor is the file that is read in its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DroppedFile {
-    /// Its name without a folder, such as `users.wasm`.
+    /// Its name without a folder, such as `users.wasm` or `users.toml`.
     pub file_name: String,
+    /// The text of a `NAME.toml`, under the name by which problems show it; `None`
+    /// for any other file. A `NAME.toml` that cannot be read is an error of whoever
+    /// reads it: left out, its service would lose what it is granted.
+    pub table: Option<Source>,
 }
 
 /// What came of reading.
@@ -50,7 +65,7 @@ pub struct Parsed {
     /// What to run, as far as it could be understood: complete if there is no
     /// error, else good for finding what else is wrong.
     pub plan: Plan,
-    /// All that was found, in the order of the file.
+    /// All that was found: what is in the file in its order, then the same for each other file.
     pub problems: Vec<Problem>,
 }
 
@@ -79,13 +94,14 @@ pub fn parse(source: &Source, dropped: &[DroppedFile]) -> Parsed {
 }
 
 /// Makes a plan for a folder without `hostel.toml`: each of `dropped` is a service
-/// of its own on 127.0.0.1:8080, with default limits and no grants.
+/// of its own on 127.0.0.1:8080, with default limits and no grants unless its `NAME.toml` says otherwise.
 #[must_use]
 pub fn drop_in_only(dropped: &[DroppedFile]) -> Parsed {
     let source = Source { name: FILE_NAME.to_owned(), text: Arc::from("") };
     let mut report = problem::Report::new(&source);
     let mut draft = root::Draft::default();
     dropped::add(&mut draft, dropped, &mut report);
+    consistency::check(&draft, &mut report);
     finish(draft, report)
 }
 

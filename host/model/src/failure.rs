@@ -59,6 +59,8 @@ pub enum Failure {
     NotReady,
     /// The host is stopping.
     Draining,
+    /// The revision only failed of late and is left alone for a while.
+    BreakerOpen,
     /// A call was refused for its depth and the request then failed.
     Loop,
     /// A request caused more calls than it may, and did nothing about it.
@@ -86,11 +88,11 @@ pub enum Failure {
 }
 
 use Failure::{
-    BadRequest, CallDenied, ClientGone, ContentTooLarge, CpuLimit, Deadline, Draining, EgressDenied, ExpectationFailed,
-    FanOut, Forbidden, HandleLimit, HeadersTooLarge, HostcallLimit, Internal, InvalidResponse, Loop, MemoryLimit,
-    MethodNotAllowed, Misdirected, NoResponse, NoRoute, NotReady, Overloaded, PoolExhausted, RequestTimeout,
-    ServiceSaturated, StorageFailed, StorageFull, Trap, Truncated, Unauthenticated, UnknownService, UpstreamFailed,
-    UpstreamTimeout, UriTooLong,
+    BadRequest, BreakerOpen, CallDenied, ClientGone, ContentTooLarge, CpuLimit, Deadline, Draining, EgressDenied,
+    ExpectationFailed, FanOut, Forbidden, HandleLimit, HeadersTooLarge, HostcallLimit, Internal, InvalidResponse, Loop,
+    MemoryLimit, MethodNotAllowed, Misdirected, NoResponse, NoRoute, NotReady, Overloaded, PoolExhausted,
+    RequestTimeout, ServiceSaturated, StorageFailed, StorageFull, Trap, Truncated, Unauthenticated, UnknownService,
+    UpstreamFailed, UpstreamTimeout, UriTooLong,
 };
 
 impl Failure {
@@ -120,6 +122,7 @@ impl Failure {
         PoolExhausted,
         NotReady,
         Draining,
+        BreakerOpen,
         Loop,
         FanOut,
         CallDenied,
@@ -162,6 +165,7 @@ impl Failure {
             PoolExhausted => "pool-exhausted",
             NotReady => "not-ready",
             Draining => "draining",
+            BreakerOpen => "breaker-open",
             Loop => "loop",
             FanOut => "fan-out",
             CallDenied => "call-denied",
@@ -195,7 +199,7 @@ impl Failure {
             HeadersTooLarge => 431,
             Trap | MemoryLimit | HandleLimit | HostcallLimit | NoResponse | InvalidResponse | FanOut
             | UpstreamFailed => 502,
-            Overloaded | ServiceSaturated | PoolExhausted | NotReady | Draining | StorageFailed => 503,
+            Overloaded | ServiceSaturated | PoolExhausted | NotReady | Draining | BreakerOpen | StorageFailed => 503,
             CpuLimit | Deadline | UpstreamTimeout => 504,
             StorageFull => 507,
             Loop => 508,
@@ -232,6 +236,7 @@ impl Failure {
             PoolExhausted => "the host has too many requests",
             NotReady => "the service is not ready",
             Draining => "the host is stopping",
+            BreakerOpen => "the service only failed of late",
             Loop => "services call each other without end",
             FanOut => "the request caused too many calls",
             CallDenied => "the service may not call that service",
@@ -253,7 +258,7 @@ impl Failure {
     #[must_use]
     pub fn retryable(self) -> bool {
         match self {
-            Overloaded | ServiceSaturated | PoolExhausted | NotReady | Draining | Misdirected => true,
+            Overloaded | ServiceSaturated | PoolExhausted | NotReady | Draining | BreakerOpen | Misdirected => true,
             BadRequest | Unauthenticated | Forbidden | NoRoute | MethodNotAllowed | RequestTimeout
             | ContentTooLarge | UriTooLong | ExpectationFailed | HeadersTooLarge | Trap | MemoryLimit | HandleLimit
             | HostcallLimit | NoResponse | InvalidResponse | CpuLimit | Deadline | Loop | FanOut | CallDenied
@@ -266,7 +271,7 @@ impl Failure {
     #[must_use]
     pub fn retry_after(self) -> bool {
         match self {
-            Overloaded | ServiceSaturated | PoolExhausted | NotReady | Draining => true,
+            Overloaded | ServiceSaturated | PoolExhausted | NotReady | Draining | BreakerOpen => true,
             // Waiting changes nothing: another connection does.
             Misdirected => false,
             BadRequest | Unauthenticated | Forbidden | NoRoute | MethodNotAllowed | RequestTimeout
@@ -286,8 +291,9 @@ impl Failure {
             | Truncated | ClientGone => true,
             Unauthenticated | Forbidden | NoRoute | MethodNotAllowed | Misdirected | Trap | MemoryLimit
             | HandleLimit | HostcallLimit | NoResponse | InvalidResponse | CpuLimit | Deadline | Overloaded
-            | ServiceSaturated | PoolExhausted | NotReady | Draining | Loop | FanOut | CallDenied | EgressDenied
-            | UnknownService | StorageFull | StorageFailed | Internal | UpstreamFailed | UpstreamTimeout => false,
+            | ServiceSaturated | PoolExhausted | NotReady | Draining | BreakerOpen | Loop | FanOut | CallDenied
+            | EgressDenied | UnknownService | StorageFull | StorageFailed | Internal | UpstreamFailed
+            | UpstreamTimeout => false,
         }
     }
 
@@ -308,14 +314,14 @@ impl Failure {
             InvalidResponse => "http_protocol_error",
             CpuLimit | Deadline | UpstreamTimeout => "http_response_timeout",
             Overloaded | ServiceSaturated | PoolExhausted => "connection_limit_reached",
-            NotReady | Draining | UpstreamFailed => "destination_unavailable",
+            NotReady | Draining | BreakerOpen | UpstreamFailed => "destination_unavailable",
             Loop => "proxy_loop_detected",
             Unauthenticated | Forbidden | FanOut | CallDenied | EgressDenied => "http_request_denied",
             StorageFull | StorageFailed | Internal => "proxy_internal_error",
         }
     }
 
-    /// Whether it is the guest's own doing and counts against its revision.
+    /// Whether it is the guest's own doing.
     #[must_use]
     pub fn breaks_service(self) -> bool {
         match self {
@@ -324,8 +330,27 @@ impl Failure {
             }
             BadRequest | Unauthenticated | Forbidden | NoRoute | MethodNotAllowed | RequestTimeout
             | ContentTooLarge | UriTooLong | Misdirected | ExpectationFailed | HeadersTooLarge | Overloaded
-            | ServiceSaturated | PoolExhausted | NotReady | Draining | Loop | FanOut | CallDenied | EgressDenied
-            | UnknownService | StorageFull | StorageFailed | Truncated | ClientGone | Internal | UpstreamFailed
+            | ServiceSaturated | PoolExhausted | NotReady | Draining | BreakerOpen | Loop | FanOut | CallDenied
+            | EgressDenied | UnknownService | StorageFull | StorageFailed | Truncated | ClientGone | Internal
+            | UpstreamFailed | UpstreamTimeout => false,
+        }
+    }
+    /// Whether it counts against the revision that served: then it is a reason to
+    /// take a new one back, and to leave one that only fails alone.
+    ///
+    /// Only where the revision can be told by it. A refusal says how busy the
+    /// host is, what failed outside or in the storage fails for every revision
+    /// alike, and a 500 is the host's. [`Truncated`] counts by itself; whoever
+    /// knows of another cause behind it asks that one instead.
+    #[must_use]
+    pub fn counts_against_revision(self) -> bool {
+        match self {
+            Trap | MemoryLimit | HandleLimit | HostcallLimit | NoResponse | InvalidResponse | CpuLimit | Deadline
+            | Truncated => true,
+            BadRequest | Unauthenticated | Forbidden | NoRoute | MethodNotAllowed | RequestTimeout
+            | ContentTooLarge | UriTooLong | Misdirected | ExpectationFailed | HeadersTooLarge | Overloaded
+            | ServiceSaturated | PoolExhausted | NotReady | Draining | BreakerOpen | Loop | FanOut | CallDenied
+            | EgressDenied | UnknownService | StorageFull | StorageFailed | ClientGone | Internal | UpstreamFailed
             | UpstreamTimeout => false,
         }
     }

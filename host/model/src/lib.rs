@@ -31,6 +31,8 @@ pub mod target;
 
 pub mod route;
 
+pub mod latency;
+
 pub mod rollout;
 
 pub mod standing;

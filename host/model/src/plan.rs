@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::ops::Range;
 
+use crate::config::Source;
 use crate::grant::{Grants, Secret};
 use crate::limits::{HostLimits, Limits, ListenerLimits};
 use crate::name::{BucketName, ServiceName};
@@ -106,6 +107,8 @@ pub struct ServicePlan {
     pub component: String,
     /// Where the file names it; `None` for a component that was dropped in.
     pub component_span: Option<Range<usize>>,
+    /// Where the spans of this service point, if not into `hostel.toml`: its `NAME.toml`.
+    pub source: Option<Source>,
     /// How to make the component.
     pub build: Option<BuildPlan>,
     /// What leads to it from outside.
@@ -126,7 +129,8 @@ pub struct ServicePlan {
     pub isolation: Isolation,
     /// How it goes from one revision to the next.
     pub rollout: Rollout,
-    /// Whether it comes from a file in the folder and not from a table.
+    /// Whether its component was found in the folder and no table names it: the
+    /// service goes when that file does.
     pub dropped: bool,
 }
 
@@ -144,7 +148,7 @@ pub struct BuildPlan {
 pub struct SecretPlan {
     /// Where the value is.
     pub source: SecretSource,
-    /// Where the file says so.
+    /// Where the service's own [`ServicePlan::source`] says so.
     pub span: Range<usize>,
 }
 
@@ -175,6 +179,7 @@ impl ServicePlan {
             name,
             component,
             component_span: None,
+            source: None,
             build: None,
             routes: Vec::new(),
             keyvalue: BTreeSet::new(),

@@ -6,6 +6,9 @@ use std::time::Duration;
 
 use crate::units::ByteSize;
 
+mod binomial;
+pub mod judge;
+
 /// The settings of `[service.NAME.rollout]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rollout {

@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use super::problem::{Problem, Report};
+use super::FILE_NAME;
+use super::problem::{Problem, Report, Source};
 use super::root::Draft;
 use super::section::{Item, nearest};
 use super::service::ServiceDraft;
@@ -22,47 +23,68 @@ pub(super) fn check(draft: &Draft, report: &mut Report<'_>) {
     }
 }
 
-/// A route with its service and, unless it was dropped in, its place.
+/// A route with its service and, if a file has it, its place there.
 struct Claim<'d> {
     pattern: &'d RoutePattern,
     service: &'d ServiceDraft,
+    source: &'d Source,
     span: Option<Range<usize>>,
+}
+
+impl Claim<'_> {
+    fn label(&self) -> String {
+        format!("claimed by `{}`", self.service.plan.name)
+    }
+
+    /// Those of `main` first and those without a place last, so that a conflict
+    /// points at a file where it can.
+    fn order(&self, main: &Source) -> (bool, bool, &str, usize) {
+        let start = self.span.as_ref().map_or(0, |span| span.start);
+        (self.span.is_none(), self.source.name != main.name, &self.source.name, start)
+    }
 }
 
 fn routes(draft: &Draft, report: &mut Report<'_>) {
     let mut claims: Vec<Claim<'_>> = Vec::new();
     for service in draft.services.values() {
+        let source = service.source(report);
         for (place, pattern) in service.plan.routes.iter().enumerate() {
-            claims.push(Claim { pattern, service, span: service.routes.get(place).cloned() });
+            claims.push(Claim { pattern, service, source, span: service.routes.get(place).cloned() });
         }
     }
-    // Those without a place come last, so that a conflict points at the file where it can.
-    claims.sort_by_key(|claim| claim.span.as_ref().map_or(usize::MAX, |span| span.start));
+    let main = report.source();
+    claims.sort_by(|one, other| one.order(main).cmp(&other.order(main)));
     let patterns = claims.iter().map(|claim| (claim.pattern.clone(), ())).collect();
     let Err(conflicts) = RouteTable::build(patterns) else {
         return;
     };
     for Conflict { first, second } in conflicts {
         if let (Some(first), Some(second)) = (claims.get(first), claims.get(second)) {
-            report.push(conflict(first, second, report));
+            report.push(conflict(first, second));
         }
     }
 }
 
-fn conflict(first: &Claim<'_>, second: &Claim<'_>, report: &Report<'_>) -> Problem {
+fn conflict(first: &Claim<'_>, second: &Claim<'_>) -> Problem {
     let (name, other) = (&second.service.plan.name, &first.service.plan.name);
-    let whose = if name == other { "the same service".to_owned() } else { format!("service `{other}`") };
+    let mut whose = if name == other { "the same service".to_owned() } else { format!("service `{other}`") };
     let dropped = match &second.span {
         Some(_) => String::new(),
         None => format!(" of the dropped-in `{}`", second.service.plan.component),
     };
+    // A picture is of one text: what is in another is told in words.
+    let shown = if second.span.is_some() { second } else { first };
+    if let Some(span) = &first.span
+        && first.source.name != shown.source.name
+        && let Some((line, _)) = first.source.line_column(span.start)
+    {
+        whose.push_str(&format!(", line {line} of `{}`", first.source.name));
+    }
     let message = format!("route `{}`{dropped} is the same as `{}` of {whose}", second.pattern, first.pattern);
-    let problem =
-        Problem::error(report.source(), message, "give one of them another path, method or host, or remove it");
-    let label = |claim: &Claim<'_>| format!("claimed by `{}`", claim.service.plan.name);
+    let problem = Problem::error(shown.source, message, "give one of them another path, method or host, or remove it");
     [second, first].into_iter().fold(problem, |problem, claim| match claim.span.clone() {
-        Some(span) => problem.at(span, label(claim)),
-        None => problem,
+        Some(span) if claim.source.name == shown.source.name => problem.at(span, claim.label()),
+        _ => problem,
     })
 }
 
@@ -73,7 +95,8 @@ fn calls(draft: &Draft, report: &mut Report<'_>) {
                 let message =
                     format!("service `{}` may call `{}`, which does not exist", service.plan.name, call.value);
                 let help = suggestion(draft, call, "add it, or leave it out here; until then such a call fails");
-                report.warning(call.span.clone(), "no such service", message, help);
+                let problem = Problem::warning(service.source(report), message, help);
+                report.push(problem.at(call.span.clone(), "no such service"));
             }
         }
     }
@@ -106,11 +129,11 @@ fn memory(draft: &Draft, report: &mut Report<'_>) {
         };
         let message =
             format!("service `{}` is given `{memory}` of memory, but `memory_max` is `{max}`", service.plan.name);
-        let help = format!("lower it to `{max}`, or write `memory_max = \"{memory}\"` at the top of the file");
-        let problem = Problem::error(report.source(), message, help).at(span, "more than any instance may have");
+        let help = format!("lower it to `{max}`, or write `memory_max = \"{memory}\"` at the top of `{FILE_NAME}`");
+        let problem = Problem::error(service.source(report), message, help).at(span, "more than any instance may have");
         report.push(match draft.memory_max.clone() {
-            Some(span) => problem.at(span, "the most for any instance"),
-            None => problem,
+            Some(span) if service.plan.source.is_none() => problem.at(span, "the most for any instance"),
+            _ => problem,
         });
     }
 }

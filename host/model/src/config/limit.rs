@@ -60,42 +60,37 @@ pub(super) fn read(service: &Section<'_>, limits: &mut Limits, report: &mut Repo
         keyvalue(&section, &mut limits.keyvalue, report);
     }
     // Compared with the host's later, which may stand further down in the file.
-    size(&section, "memory", MEMORY_MIN..=ByteSize(u64::MAX), &mut limits.memory, report)
+    section.set("memory", MEMORY_MIN..=ByteSize(u64::MAX), &mut limits.memory, report)
 }
 
 fn times(section: &Section<'_>, limits: &mut Limits, report: &mut Report<'_>) {
-    let mut time = |key, range: RangeInclusive<Duration>, limit: &mut Duration| {
-        if let Some(found) = section.measure(key, range, report) {
-            *limit = found.value;
-        }
-    };
-    time("cpu", TIME_MIN..=TIME_MAX, &mut limits.cpu);
-    time("deadline", TIME_MIN..=TIME_MAX, &mut limits.deadline);
-    time("after_response", Duration::ZERO..=WAIT_MAX, &mut limits.after_response);
-    time("queue_wait", Duration::ZERO..=WAIT_MAX, &mut limits.queue_wait);
-    time("stall", TIME_MIN..=TIME_MAX, &mut limits.stall);
+    section.set("cpu", TIME_MIN..=TIME_MAX, &mut limits.cpu, report);
+    section.set("deadline", TIME_MIN..=TIME_MAX, &mut limits.deadline, report);
+    section.set("after_response", Duration::ZERO..=WAIT_MAX, &mut limits.after_response, report);
+    section.set("queue_wait", Duration::ZERO..=WAIT_MAX, &mut limits.queue_wait, report);
+    section.set("stall", TIME_MIN..=TIME_MAX, &mut limits.stall, report);
 }
 
 fn counts(section: &Section<'_>, limits: &mut Limits, report: &mut Report<'_>) {
     let mut concurrency = limits.concurrency.get();
-    count(section, "table_elements", 1..=u64::from(fixed::TABLE_ELEMENTS_MAX), &mut limits.table_elements, report);
-    count(section, "concurrency", 1..=COUNT_MAX, &mut concurrency, report);
-    count(section, "queue_length", 0..=COUNT_MAX, &mut limits.queue_length, report);
-    count(section, "depth", 1..=u64::from(DEPTH_MAX), &mut limits.depth, report);
-    count(section, "calls", 0..=COUNT_MAX, &mut limits.calls, report);
-    count(section, "connections", 0..=CONNECTIONS_MAX, &mut limits.connections, report);
+    section.set_count("table_elements", 1..=u64::from(fixed::TABLE_ELEMENTS_MAX), &mut limits.table_elements, report);
+    section.set_count("concurrency", 1..=COUNT_MAX, &mut concurrency, report);
+    section.set_count("queue_length", 0..=COUNT_MAX, &mut limits.queue_length, report);
+    section.set_count("depth", 1..=u64::from(DEPTH_MAX), &mut limits.depth, report);
+    section.set_count("calls", 0..=COUNT_MAX, &mut limits.calls, report);
+    section.set_count("connections", 0..=CONNECTIONS_MAX, &mut limits.connections, report);
     limits.concurrency = NonZeroU32::new(concurrency).unwrap_or(limits.concurrency);
 }
 
 fn sizes(section: &Section<'_>, limits: &mut Limits, report: &mut Report<'_>) {
-    size(section, "request_body", ANY_SIZE, &mut limits.request_body, report);
-    size(section, "log_request", ANY_SIZE, &mut limits.log_request, report);
-    size(section, "log_second", ANY_SIZE, &mut limits.log_second, report);
+    section.set("request_body", ANY_SIZE, &mut limits.request_body, report);
+    section.set("log_request", ANY_SIZE, &mut limits.log_request, report);
+    section.set("log_second", ANY_SIZE, &mut limits.log_second, report);
     if section.get("response_body").is_some_and(|value| value.get_ref().as_str() == Some("none")) {
         limits.response_body = None;
     } else {
         let mut body = ByteSize(0);
-        if size(section, "response_body", ANY_SIZE, &mut body, report).is_some() {
+        if section.set("response_body", ANY_SIZE, &mut body, report).is_some() {
             limits.response_body = Some(body);
         }
     }
@@ -103,29 +98,11 @@ fn sizes(section: &Section<'_>, limits: &mut Limits, report: &mut Report<'_>) {
 
 fn keyvalue(section: &Section<'_>, limits: &mut KeyValueLimits, report: &mut Report<'_>) {
     section.expect_only(&["key", "value", "bytes", "keys", "writes"], report);
-    size(section, "key", ByteSize(1)..=KEY_MAX, &mut limits.key, report);
-    size(section, "value", ByteSize(1)..=VALUE_MAX, &mut limits.value, report);
-    size(section, "bytes", ANY_SIZE, &mut limits.bytes, report);
+    section.set("key", ByteSize(1)..=KEY_MAX, &mut limits.key, report);
+    section.set("value", ByteSize(1)..=VALUE_MAX, &mut limits.value, report);
+    section.set("bytes", ANY_SIZE, &mut limits.bytes, report);
     if let Some(keys) = section.number("keys", 0..=u64::MAX, report) {
         limits.keys = keys.value;
     }
-    count(section, "writes", 1..=COUNT_MAX, &mut limits.writes, report);
-}
-
-fn size(
-    section: &Section<'_>,
-    key: &str,
-    range: RangeInclusive<ByteSize>,
-    limit: &mut ByteSize,
-    report: &mut Report<'_>,
-) -> Option<Range<usize>> {
-    let found = section.measure(key, range, report)?;
-    *limit = found.value;
-    Some(found.span)
-}
-
-fn count(section: &Section<'_>, key: &str, range: RangeInclusive<u64>, limit: &mut u32, report: &mut Report<'_>) {
-    if let Some(found) = section.number(key, range, report) {
-        *limit = u32::try_from(found.value).unwrap_or(u32::MAX);
-    }
+    section.set_count("writes", 1..=COUNT_MAX, &mut limits.writes, report);
 }

@@ -50,6 +50,8 @@ pub(super) struct Report<'s> {
     /// The lines of syntax errors. What else is found on them is not meant by
     /// the author, and what seems to be missing may only not have been read.
     broken: Vec<usize>,
+    /// Whether another text that belongs to this one has syntax errors.
+    broken_elsewhere: bool,
 }
 
 impl Problem {
@@ -82,7 +84,15 @@ impl Problem {
     #[must_use]
     pub fn line_column(&self) -> Option<(usize, usize)> {
         let (span, _) = self.labels.first()?;
-        let before = self.source.text.get(..span.start)?;
+        self.source.line_column(span.start)
+    }
+}
+
+impl Source {
+    /// Line and column of a byte of the text, both counted from 1, columns in characters.
+    #[must_use]
+    pub fn line_column(&self, offset: usize) -> Option<(usize, usize)> {
+        let before = self.text.get(..offset)?;
         let line = before.rsplit('\n').next().unwrap_or(before);
         Some((before.matches('\n').count() + 1, line.chars().count() + 1))
     }
@@ -146,7 +156,7 @@ impl SourceCode for Source {
 
 impl<'s> Report<'s> {
     pub(super) fn new(source: &'s Source) -> Self {
-        Self { source, problems: Vec::new(), broken: Vec::new() }
+        Self { source, problems: Vec::new(), broken: Vec::new(), broken_elsewhere: false }
     }
 
     /// A mistake of the writing itself, which the parser found.
@@ -203,14 +213,21 @@ impl<'s> Report<'s> {
     }
 
     pub(super) fn push(&mut self, problem: Problem) {
-        let on_broken_line = |(span, _): &(Range<usize>, String)| self.broken.contains(&self.line(span.start));
+        let here = problem.source.name == self.source.name;
+        let on_broken_line = |(span, _): &(Range<usize>, String)| here && self.broken.contains(&self.line(span.start));
         if !problem.labels.first().is_some_and(on_broken_line) {
             self.problems.push(problem);
         }
     }
 
+    /// Adds what was found in another text that belongs to this one.
+    pub(super) fn absorb(&mut self, other: Report<'_>) {
+        self.broken_elsewhere |= other.is_broken();
+        self.problems.extend(other.problems);
+    }
+
     pub(super) fn is_broken(&self) -> bool {
-        !self.broken.is_empty()
+        self.broken_elsewhere || !self.broken.is_empty()
     }
 
     pub(super) fn source(&self) -> &'s Source {
@@ -236,9 +253,16 @@ impl<'s> Report<'s> {
         }
     }
 
-    /// All problems in the order of the file.
+    /// All problems: those of this text in its order, then those of each other.
     pub(super) fn into_problems(mut self) -> Vec<Problem> {
-        self.problems.sort_by_key(|problem| problem.labels.first().map_or(usize::MAX, |(span, _)| span.start));
+        let main = self.source;
+        self.problems.sort_by(|one, other| place(one, main).cmp(&place(other, main)));
         self.problems
     }
+}
+
+/// Whether it is in another text than `main`, in which one, and where there.
+fn place<'p>(problem: &'p Problem, main: &Source) -> (bool, &'p str, usize) {
+    let start = problem.labels.first().map_or(usize::MAX, |(span, _)| span.start);
+    (problem.source.name != main.name, &problem.source.name, start)
 }

@@ -213,6 +213,27 @@ impl<'t> Section<'t> {
         }
     }
 
+    /// Puts the size or the time within `range` that the key gives in the place of
+    /// `limit`, and says where it stands.
+    pub(super) fn set<M: Measure>(
+        &self,
+        key: &str,
+        range: RangeInclusive<M>,
+        limit: &mut M,
+        report: &mut Report<'_>,
+    ) -> Option<Range<usize>> {
+        let found = self.measure(key, range, report)?;
+        *limit = found.value;
+        Some(found.span)
+    }
+
+    /// The same with a whole number, whose `range` ends within 32 bits.
+    pub(super) fn set_count(&self, key: &str, range: RangeInclusive<u64>, limit: &mut u32, report: &mut Report<'_>) {
+        if let Some(found) = self.number(key, range, report) {
+            *limit = u32::try_from(found.value).unwrap_or(u32::MAX);
+        }
+    }
+
     /// The elements of a list; none if the key is not there.
     pub(super) fn list(&self, key: &str, example: &str, report: &mut Report<'_>) -> &'t [Spanned<DeValue<'t>>] {
         let Some(value) = self.get(key) else {

@@ -6,16 +6,28 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::DeValue;
 
-use super::problem::Report;
+use super::problem::{Report, Source};
 use super::section::{Item, Section, string, wrong_type};
-use super::{grants, limit};
+use super::{grants, limit, rollout};
 use crate::limits::HostLimits;
 use crate::name::ServiceName;
 use crate::plan::{BuildPlan, Isolation, ServicePlan};
 use crate::route::{HostPattern, Methods, PathPattern, RouteError, RoutePattern};
 
-const KEYS: &[&str] =
-    &["component", "build", "routes", "keyvalue", "variables", "secrets", "calls", "outbound", "limits", "isolation"];
+/// The keys of a service.
+pub(super) const KEYS: &[&str] = &[
+    "component",
+    "build",
+    "routes",
+    "keyvalue",
+    "variables",
+    "secrets",
+    "calls",
+    "outbound",
+    "limits",
+    "isolation",
+    "rollout",
+];
 const COMPONENT: &str = "`component = \"users.wasm\"`";
 const ROUTES: &str = "`routes = [\"GET /users\"]`";
 const BUILD: &str = "`build = { command = \"…\" }`";
@@ -28,7 +40,7 @@ const REUSE_MAX: u64 = 1_000_000;
 #[derive(Debug)]
 pub(super) struct ServiceDraft {
     pub(super) plan: ServicePlan,
-    /// Where it is named; `None` if it was dropped in.
+    /// Where `hostel.toml` names it; `None` if a file in the folder makes it.
     pub(super) name: Option<Range<usize>>,
     /// Where each of its routes is written.
     pub(super) routes: Vec<Range<usize>>,
@@ -37,28 +49,69 @@ pub(super) struct ServiceDraft {
     pub(super) memory: Option<Range<usize>>,
 }
 
+impl ServiceDraft {
+    /// The text that its places are in.
+    pub(super) fn source<'d>(&'d self, report: &Report<'d>) -> &'d Source {
+        self.plan.source.as_ref().unwrap_or(report.source())
+    }
+}
+
 pub(super) fn read(
     section: &Section<'_>,
     name: ServiceName,
     host: &HostLimits,
     report: &mut Report<'_>,
 ) -> ServiceDraft {
-    section.expect_only(KEYS, report);
-    let mut plan = ServicePlan::new(name, String::new());
-    // A smaller pool makes smaller instances; only a limit that was written down can be wrong.
-    plan.limits.memory = plan.limits.memory.min(host.memory_max);
     if section.get("component").is_none() {
         report.missing(
             section.span(),
             format!("`{}` is missing", section.path("component")),
             &format!("write {COMPONENT}"),
         );
-    } else if let Some(component) = section.text("component", COMPONENT, report) {
+    }
+    let mut draft = contents(section, name, host, report);
+    draft.name = Some(section.span());
+    draft
+}
+
+/// The same from a file of its own, whose text `report` is about. Two things are
+/// taken for granted there: the component that lies beside it, and routes.
+pub(super) fn read_file(
+    section: &Section<'_>,
+    name: ServiceName,
+    beside: &str,
+    host: &HostLimits,
+    report: &mut Report<'_>,
+) -> ServiceDraft {
+    let mut draft = contents(section, name, host, report);
+    draft.plan.source = Some(report.source().clone());
+    if draft.plan.component.is_empty() {
+        beside.clone_into(&mut draft.plan.component);
+        draft.plan.dropped = section.get("component").is_none();
+    }
+    if section.get("routes").is_none() {
+        draft.plan.routes = vec![below(&draft.plan.name)];
+    }
+    draft
+}
+
+/// What leads to a service that says nothing about it: every path below its name.
+pub(super) fn below(name: &ServiceName) -> RoutePattern {
+    RoutePattern { methods: Methods::any(), host: None, path: PathPattern::below_name(name) }
+}
+
+fn contents(section: &Section<'_>, name: ServiceName, host: &HostLimits, report: &mut Report<'_>) -> ServiceDraft {
+    section.expect_only(KEYS, report);
+    let mut plan = ServicePlan::new(name, String::new());
+    // A smaller pool makes smaller instances; only a limit that was written down can be wrong.
+    plan.limits.memory = plan.limits.memory.min(host.memory_max);
+    if let Some(component) = section.text("component", COMPONENT, report) {
         component.value.clone_into(&mut plan.component);
         plan.component_span = Some(component.span);
     }
     plan.build = build(section, report);
     plan.isolation = isolation(section, report);
+    plan.rollout = rollout::read(section, report);
     let memory = limit::read(section, &mut plan.limits, report);
     let calls = grants::read(section, &mut plan, report);
     let mut routes = Vec::new();
@@ -68,7 +121,7 @@ pub(super) fn read(
             routes.push(value.span());
         }
     }
-    ServiceDraft { plan, name: Some(section.span()), routes, calls, memory }
+    ServiceDraft { plan, name: None, routes, calls, memory }
 }
 
 fn build(section: &Section<'_>, report: &mut Report<'_>) -> Option<BuildPlan> {

@@ -3,7 +3,9 @@
 mod dropped;
 mod listener;
 mod mistake;
+mod rollout;
 mod shown;
+mod table;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -22,7 +24,7 @@ fn read(text: &str) -> Parsed {
 }
 
 fn files(names: &[&str]) -> Vec<DroppedFile> {
-    names.iter().map(|name| DroppedFile { file_name: (*name).to_owned() }).collect()
+    names.iter().map(|name| DroppedFile { file_name: (*name).to_owned(), table: None }).collect()
 }
 
 /// The plan of a file without any error.
@@ -88,6 +90,14 @@ variables = { token_minutes = "60", "empty name" = "" }
 secrets = { signing_key = { file = "key" }, other = { env = "OTHER" } }
 calls = ["orders"]
 isolation = { reuse = 100 }
+
+[service.users.rollout]
+watch = "90s"
+margin = { failures = "0.25%", p99 = 1.5 }
+sticky = "cookie"
+require_approval = true
+keep = { revisions = 3, bytes = "64MiB" }
+breaker = { failures = 5, within = "1m", open = "500ms..1h" }
 
 [service.users.limits]
 memory = "96MiB"

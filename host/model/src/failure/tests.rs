@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::Failure;
 
 /// Slug, status, whether it may be sent again, whether `Retry-After` says when,
-/// whether the connection closes, whether it counts against the service.
+/// whether the connection closes, whether it is the guest's own doing.
 type Row = (&'static str, Option<u16>, bool, bool, bool, bool);
 
 const PUBLISHED: &[Row] = &[
@@ -33,6 +33,7 @@ const PUBLISHED: &[Row] = &[
     ("pool-exhausted", Some(503), true, true, false, false),
     ("not-ready", Some(503), true, true, false, false),
     ("draining", Some(503), true, true, false, false),
+    ("breaker-open", Some(503), true, true, false, false),
     ("loop", Some(508), false, false, false, false),
     ("fan-out", Some(502), false, false, false, false),
     ("call-denied", None, false, false, false, false),
@@ -87,4 +88,26 @@ fn no_two_failures_share_a_word_or_a_title() {
 fn only_a_bug_in_the_host_is_a_500() {
     let five_hundreds: Vec<_> = Failure::ALL.iter().filter(|failure| failure.status() == Some(500)).collect();
     assert_eq!(five_hundreds, [&Failure::Internal]);
+}
+
+#[test]
+fn a_revision_is_blamed_for_what_its_guests_do_and_for_nothing_else() {
+    let blamed: Vec<_> = Failure::ALL.iter().filter(|failure| failure.counts_against_revision()).collect();
+    let slugs: Vec<_> = blamed.iter().map(|failure| failure.slug()).collect();
+    assert_eq!(
+        slugs,
+        [
+            "trap",
+            "memory-limit",
+            "handle-limit",
+            "hostcall-limit",
+            "no-response",
+            "invalid-response",
+            "cpu-limit",
+            "deadline",
+            "truncated"
+        ]
+    );
+    // Nobody can be blamed for what never reached a guest.
+    assert!(blamed.iter().all(|failure| !failure.retry_after() && failure.status() != Some(500)));
 }

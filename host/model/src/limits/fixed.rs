@@ -43,6 +43,19 @@ pub const MEMORIES: u32 = 4;
 pub const TABLES: u32 = 32;
 /// Imports and exports of one component, all levels together.
 pub const IMPORTS_EXPORTS: u32 = 10_000;
+/// Interfaces that one component imports besides those every service has: more
+/// than this host offers, and few enough to read in a difference of two revisions.
+pub const IMPORT_NAMES: usize = 100;
+/// Letters of the name of an import that are kept: twice the longest there is.
+pub const IMPORT_NAME_LETTERS: usize = 128;
+/// Machine code that is kept for whoever asks for the same bytes again, such as a
+/// rollback: some hundred small components, or ten interpreters of other languages.
+pub const CODE_CACHE: ByteSize = ByteSize::mib(256);
+/// The same as a count: each has mappings of its own, of which a process has 65,530.
+pub const CODE_CACHE_COUNT: usize = 256;
+/// Instances that are started at once to see whether they start. One deployment
+/// is under way at a time; the slots are kept besides those of requests.
+pub const TRIALS: u32 = 2;
 
 /// How often guests are looked at: the error with which a processor limit is kept.
 pub const EPOCH_TICK: Duration = Duration::from_millis(5);

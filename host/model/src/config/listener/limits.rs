@@ -1,6 +1,5 @@
 //! `limits` of a listener: what a client is granted that differs from the defaults.
 
-use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::config::problem::Report;
@@ -78,8 +77,8 @@ fn heads(section: &Section<'_>, limits: &mut ListenerLimits, report: &mut Report
         // Only what was written down can be wrong.
         None => limits.request_line = limits.request_line.min(limits.header_block),
     }
-    size(section, "header_list", HEADERS_MIN..=HEADERS_MAX, &mut limits.header_list, report);
-    count(section, "header_fields", 1..=HEADER_FIELDS_MAX, &mut limits.header_fields, report);
+    section.set("header_list", HEADERS_MIN..=HEADERS_MAX, &mut limits.header_list, report);
+    section.set_count("header_fields", 1..=HEADER_FIELDS_MAX, &mut limits.header_fields, report);
 }
 
 fn too_long(
@@ -101,49 +100,26 @@ fn too_long(
 }
 
 fn times(section: &Section<'_>, limits: &mut ListenerLimits, report: &mut Report<'_>) {
-    let mut time = |key, min: Duration, limit: &mut Duration| {
-        if let Some(found) = section.measure(key, min..=TIME_MAX, report) {
-            *limit = found.value;
-        }
-    };
-    time("first_byte", TIME_MIN, &mut limits.first_byte);
-    time("header_read", TIME_MIN, &mut limits.header_read);
-    time("tls_handshake", TIME_MIN, &mut limits.tls_handshake);
-    time("idle", TIME_MIN, &mut limits.idle);
-    time("body_idle", TIME_MIN, &mut limits.body_idle);
-    time("rate_grace", Duration::ZERO, &mut limits.rate_grace);
-    time("write_idle", TIME_MIN, &mut limits.write_idle);
+    section.set("first_byte", TIME_MIN..=TIME_MAX, &mut limits.first_byte, report);
+    section.set("header_read", TIME_MIN..=TIME_MAX, &mut limits.header_read, report);
+    section.set("tls_handshake", TIME_MIN..=TIME_MAX, &mut limits.tls_handshake, report);
+    section.set("idle", TIME_MIN..=TIME_MAX, &mut limits.idle, report);
+    section.set("body_idle", TIME_MIN..=TIME_MAX, &mut limits.body_idle, report);
+    section.set("rate_grace", Duration::ZERO..=TIME_MAX, &mut limits.rate_grace, report);
+    section.set("write_idle", TIME_MIN..=TIME_MAX, &mut limits.write_idle, report);
 }
 
 fn counts(section: &Section<'_>, limits: &mut ListenerLimits, report: &mut Report<'_>) {
-    count(section, "body_rate", 0..=RATE_MAX, &mut limits.body_rate, report);
-    count(section, "write_rate", 0..=RATE_MAX, &mut limits.write_rate, report);
-    count(section, "connections", 1..=CONNECTIONS_MAX, &mut limits.connections, report);
-    count(section, "connections_per_address", 1..=CONNECTIONS_MAX, &mut limits.connections_per_address, report);
-    count(section, "streams", 1..=STREAMS_MAX, &mut limits.streams, report);
-    count(section, "reset_streams", 1..=RESETS_MAX, &mut limits.reset_streams, report);
-    count(section, "reset_streams_local", 1..=RESETS_MAX, &mut limits.reset_streams_local, report);
+    section.set_count("body_rate", 0..=RATE_MAX, &mut limits.body_rate, report);
+    section.set_count("write_rate", 0..=RATE_MAX, &mut limits.write_rate, report);
+    section.set_count("connections", 1..=CONNECTIONS_MAX, &mut limits.connections, report);
+    section.set_count("connections_per_address", 1..=CONNECTIONS_MAX, &mut limits.connections_per_address, report);
+    section.set_count("streams", 1..=STREAMS_MAX, &mut limits.streams, report);
+    section.set_count("reset_streams", 1..=RESETS_MAX, &mut limits.reset_streams, report);
+    section.set_count("reset_streams_local", 1..=RESETS_MAX, &mut limits.reset_streams_local, report);
 }
 
 fn windows(section: &Section<'_>, limits: &mut ListenerLimits, report: &mut Report<'_>) {
-    size(section, "stream_window", ByteSize(1)..=WINDOW_MAX, &mut limits.stream_window, report);
-    size(section, "connection_window", ByteSize(1)..=WINDOW_MAX, &mut limits.connection_window, report);
-}
-
-fn size(
-    section: &Section<'_>,
-    key: &str,
-    range: RangeInclusive<ByteSize>,
-    limit: &mut ByteSize,
-    report: &mut Report<'_>,
-) {
-    if let Some(found) = section.measure(key, range, report) {
-        *limit = found.value;
-    }
-}
-
-fn count(section: &Section<'_>, key: &str, range: RangeInclusive<u64>, limit: &mut u32, report: &mut Report<'_>) {
-    if let Some(found) = section.number(key, range, report) {
-        *limit = u32::try_from(found.value).unwrap_or(u32::MAX);
-    }
+    section.set("stream_window", ByteSize(1)..=WINDOW_MAX, &mut limits.stream_window, report);
+    section.set("connection_window", ByteSize(1)..=WINDOW_MAX, &mut limits.connection_window, report);
 }

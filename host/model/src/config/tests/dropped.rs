@@ -72,6 +72,15 @@ fn a_file_whose_name_a_table_has_taken_is_refused() {
 }
 
 #[test]
+fn a_table_that_lacks_its_component_is_told_so_once() {
+    let parsed = parse(&source("version = 1\n[service.orders]\n"), &files(&["orders.wasm"]));
+    assert_eq!(
+        shown(&parsed.problems),
+        ["2: `service.orders.component` is missing; write `component = \"users.wasm\"`"]
+    );
+}
+
+#[test]
 fn files_are_left_alone_without_drop_in() {
     let text = ORDERS.replace("version = 1", "version = 1\ndrop_in = false");
     let parsed = parse(&source(&text), &files(&["orders.wasm", "users.wasm"]));
