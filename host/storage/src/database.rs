@@ -10,8 +10,10 @@
 //! values come from guests that are not trusted, and recovery after a crash is near instant.
 
 mod backing;
+mod copy;
 mod format;
 mod frozen;
+mod table;
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -23,7 +25,7 @@ use redb::{Durability, ReadTransaction, ReadableDatabase, WriteTransaction};
 #[cfg(test)]
 pub(crate) use self::backing::builder;
 pub(crate) use self::backing::{Backing, FileBacking};
-pub(crate) use self::format::Layout;
+pub(crate) use self::format::{Layout, Step};
 use crate::error::StorageError;
 
 /// What a write makes of its transaction.
@@ -69,6 +71,11 @@ struct Failed {
 impl Database {
     /// Opens or creates the file behind `backing`; `path` is for the messages.
     pub(crate) fn open(path: &Path, layout: Layout, backing: Box<dyn Backing>) -> Result<Self, StorageError> {
+        // What another host wrote is refused before the opening writes to it. What cannot be read so
+        // is for the opening to judge.
+        if let Ok(Ok(frozen)) = catch_unwind(AssertUnwindSafe(|| backing::open_frozen(backing.as_ref()))) {
+            layout.judge(path, &frozen)?;
+        }
         let opened = open_writable(path, &layout, backing.as_ref())?;
         Ok(Self { backing, layout, path: path.to_path_buf(), slot: RwLock::new(Slot { generation: 0, opened }) })
     }
@@ -106,20 +113,78 @@ impl Database {
         self.try_write(&mut change).map_err(|second| second.error)
     }
 
+    /// Writes a moment of the whole database to the new file `path`, durably: everything committed
+    /// before, and of every transaction all or nothing. Neither reads nor writes wait for it.
+    /// `between` runs as soon as the moment has passed.
+    ///
+    /// Pages that writes replace meanwhile are not used again before it is done, so the file may grow.
+    pub(crate) fn copy_to(
+        &self,
+        path: &Path,
+        between: impl Fn() -> Result<(), StorageError>,
+    ) -> Result<(), StorageError> {
+        let failed = match self.try_copy(path, &between) {
+            Ok(outcome) => return outcome,
+            Err(failed) => failed,
+        };
+        let recovered = self.recover(failed.generation);
+        let second = self.try_copy(path, &between);
+        second.unwrap_or_else(|second| Err(recovered.err().unwrap_or(second.error)))
+    }
+
+    /// Opens the file of a backup, and reads all of it to see that it is whole.
+    pub(crate) fn verify(path: &Path, layout: Layout) -> Result<(), StorageError> {
+        let backing = FileBacking(path.to_path_buf());
+        let Opened::Writable(mut database) = open_writable(path, &layout, &backing)? else {
+            return Err(StorageError::Unavailable { path: path.to_path_buf() });
+        };
+        if guarded(path, || Ok(database.check_integrity()?))? {
+            return Ok(());
+        }
+        Err(StorageError::Corrupt { path: path.to_path_buf(), detail: "a checksum does not fit".to_owned() })
+    }
+
     /// Closes the file and gives up its lock; every later operation is refused.
     pub(crate) fn end(&self) {
         let mut slot = self.slot.write().unwrap_or_else(PoisonError::into_inner);
         slot.opened = Opened::Ended;
     }
 
+    /// An outer error is this database's, an inner one that of the copy.
+    fn try_copy(
+        &self,
+        path: &Path,
+        between: &impl Fn() -> Result<(), StorageError>,
+    ) -> Result<Result<(), StorageError>, Failed> {
+        // The lock is not kept: a copy takes long, and must not keep the file from being opened
+        // again after a failure. The copy fails then.
+        let (moment, generation) = {
+            let slot = self.slot();
+            (self.begin_read(&slot)?, slot.generation)
+        };
+        if let Err(error) = between() {
+            return Ok(Err(error));
+        }
+        match copy::of_moment(&self.layout, (&self.path, &moment), path) {
+            Ok(()) => Ok(Ok(())),
+            Err(copy::Failed::To(error)) => Ok(Err(error)),
+            Err(copy::Failed::From(error)) => Err(Failed { generation, error, untouched: true }),
+        }
+    }
+
     fn try_read<T>(&self, look: impl Fn(&ReadTransaction) -> Result<T, redb::Error>) -> Result<T, Failed> {
         let slot = self.slot();
+        let transaction = self.begin_read(&slot)?;
+        guarded(&self.path, || look(&transaction)).map_err(|error| slot.failed(error))
+    }
+
+    fn begin_read(&self, slot: &Slot) -> Result<ReadTransaction, Failed> {
         let begun = match &slot.opened {
             Opened::Writable(database) | Opened::Frozen(database) => database.begin_read(),
             Opened::Broken => return Err(slot.failed(self.unavailable())),
             Opened::Ended => return Err(slot.failed(self.closed())),
         };
-        guarded(&self.path, || look(&begun?)).map_err(|error| slot.failed(error))
+        begun.map_err(|error| slot.failed(StorageError::database(&self.path, error.into())))
     }
 
     fn try_write<T>(
@@ -164,6 +229,11 @@ impl Database {
         Err(error)
     }
 
+    /// Says that something in the file cannot be.
+    pub(crate) fn corrupt(&self, detail: &dyn fmt::Display) -> StorageError {
+        StorageError::Corrupt { path: self.path.clone(), detail: detail.to_string() }
+    }
+
     fn slot(&self) -> RwLockReadGuard<'_, Slot> {
         self.slot.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -195,7 +265,7 @@ fn open_writable(path: &Path, layout: &Layout, backing: &dyn Backing) -> Result<
         Ok(opened) => opened.map_err(|error| backing::opening_failed(path, error))?,
         Err(_panic) => return Err(gave_up(path)),
     };
-    layout.check(path, &database)?;
+    layout.check(path, &database, backing)?;
     Ok(Opened::Writable(database))
 }
 

@@ -14,7 +14,7 @@ use crate::error::StorageError;
 pub(crate) const UNFINISHED: &str = "unfinished";
 
 /// Only the host's own user may enter: the folder holds secrets of guests.
-const FOLDER_MODE: u32 = 0o700;
+pub(crate) const FOLDER_MODE: u32 = 0o700;
 /// Only the host's own user may read, wherever the folder is copied.
 pub(crate) const FILE_MODE: u32 = 0o600;
 /// More writers than this never put the same file at once.
@@ -34,7 +34,12 @@ pub(crate) fn create_folder(folder: &Path) -> Result<(), StorageError> {
 }
 
 /// Writes `bytes` to `folder`/`name`, replacing what was there; durable when it returns.
-pub(crate) fn write_file(folder: &Path, name: &str, bytes: &[u8]) -> Result<(), StorageError> {
+///
+/// Only the host's own user can read it, at any moment.
+///
+/// # Errors
+/// When the system refuses; what was there is then still there.
+pub fn write_file(folder: &Path, name: &str, bytes: &[u8]) -> Result<(), StorageError> {
     let (path, mut file) = temporary(folder, name)?;
     let written =
         file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&path, folder.join(name)));
@@ -52,7 +57,7 @@ pub(crate) fn sync_folder(folder: &Path) -> Result<(), StorageError> {
 }
 
 /// A file that nobody else is writing, beside the one that it will become.
-fn temporary(folder: &Path, name: &str) -> Result<(PathBuf, File), StorageError> {
+pub(crate) fn temporary(folder: &Path, name: &str) -> Result<(PathBuf, File), StorageError> {
     let mut attempt = 0;
     loop {
         let path = folder.join(format!(".{name}.{attempt}.{UNFINISHED}"));

@@ -6,6 +6,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use hostel_model::units::ByteSize;
+
 /// A failure of the state folder or of something in it.
 #[derive(Debug, thiserror::Error)]
 pub enum StorageError {
@@ -49,6 +51,12 @@ pub enum StorageError {
         /// The file looked for.
         path: PathBuf,
     },
+    /// A component with more bytes than one may have.
+    #[error("a component may have `{limit}` and this one has more; build it without its debug information")]
+    TooLarge {
+        /// The most there may be.
+        limit: ByteSize,
+    },
     /// The operating system refused.
     #[error("cannot {action} `{path}`; check the disk, its free space and the permissions")]
     Io {
@@ -85,6 +93,26 @@ pub enum StorageError {
         /// The database's file.
         path: PathBuf,
     },
+    /// A backup cannot be read or written any further.
+    #[error("cannot {action} the backup; check where it lies, or use another copy of it")]
+    Stream {
+        /// What was tried, as a verb.
+        action: &'static str,
+        /// Why not.
+        source: io::Error,
+    },
+    /// What was read is not a whole backup.
+    #[error("this is not a whole backup: {detail}; use another copy of it")]
+    NotABackup {
+        /// What does not fit.
+        detail: String,
+    },
+    /// Something is there already.
+    #[error("`{path}` is not an empty folder; restore into one that does not exist yet")]
+    NotEmpty {
+        /// The folder.
+        path: PathBuf,
+    },
     /// The writer's thread could not be started.
     #[error("cannot start a thread for writing; raise the limit of threads")]
     Thread {
@@ -99,7 +127,7 @@ impl StorageError {
     #[must_use]
     pub fn is_full(&self) -> bool {
         match self {
-            Self::Io { source, .. } => is_full(source),
+            Self::Io { source, .. } | Self::Stream { source, .. } => is_full(source),
             Self::Database { source, .. } => {
                 matches!(source.as_ref(), redb::Error::Io(error) if is_full(error))
             }
@@ -108,9 +136,12 @@ impl StorageError {
             | Self::InUse { .. }
             | Self::Corrupt { .. }
             | Self::Missing { .. }
+            | Self::TooLarge { .. }
             | Self::GaveUp { .. }
             | Self::Unavailable { .. }
             | Self::Closed { .. }
+            | Self::NotABackup { .. }
+            | Self::NotEmpty { .. }
             | Self::Thread { .. } => false,
         }
     }

@@ -13,6 +13,7 @@ mod admission;
 mod bucket;
 mod change;
 mod error;
+mod operator;
 mod table;
 mod writer;
 
@@ -28,6 +29,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 pub use self::bucket::{Bucket, KeyedValue, Swap};
 pub use self::error::KeyValueError;
+pub use self::operator::BucketUsage;
+pub(crate) use self::table::LAYOUT;
 pub use self::table::{KeyPage, Usage, Version, Versioned};
 
 use self::admission::{Admission, Place, QUEUE_LENGTH};
@@ -96,6 +99,15 @@ impl KeyValue {
             let table = transaction.open_table(table::USAGE)?;
             table::usage(&table, service.as_str())
         })
+    }
+
+    /// Writes all of it to a new database at `path`, durable when this returns. Every write that was
+    /// acknowledged before is in the copy; guests go on reading and writing meanwhile.
+    ///
+    /// # Errors
+    /// I/O; there is no file then, or one that no host takes for guests' data.
+    pub fn copy_to(&self, path: &Path) -> Result<(), StorageError> {
+        self.front.database.copy_to(path, || Ok(()))
     }
 
     /// Figures for metrics and tests.

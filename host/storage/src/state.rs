@@ -12,8 +12,11 @@ use crate::error::StorageError;
 
 /// The folder's own format: which files there are and what they are called. The databases
 /// count their own versions.
-const FORMAT: &str = "hostel-state 1";
-const FORMAT_FILE: &str = "format";
+pub(crate) const FORMAT: &str = "hostel-state 1";
+pub(crate) const FORMAT_FILE: &str = "format";
+pub(crate) const CONTROL_FILE: &str = "control.redb";
+pub(crate) const GUESTS_FILE: &str = "guests.redb";
+pub(crate) const ARTIFACTS_FOLDER: &str = "artifacts";
 /// Longest start of a foreign format file that an error repeats.
 const FOUND_CHARS_MAX: usize = 40;
 
@@ -42,6 +45,11 @@ impl StateFolder {
         Ok(Self { path: path.to_path_buf() })
     }
 
+    /// The paths of a folder that is being made.
+    pub(crate) fn at(path: &Path) -> Self {
+        Self { path: path.to_path_buf() }
+    }
+
     /// The folder itself.
     #[must_use]
     pub fn path(&self) -> &Path {
@@ -51,19 +59,25 @@ impl StateFolder {
     /// The database of the host's own records, see [`Journal`](crate::Journal).
     #[must_use]
     pub fn control(&self) -> PathBuf {
-        self.path.join("control.redb")
+        self.path.join(CONTROL_FILE)
     }
 
     /// The database of the guests' data, see [`KeyValue`](crate::KeyValue).
     #[must_use]
     pub fn guests(&self) -> PathBuf {
-        self.path.join("guests.redb")
+        self.path.join(GUESTS_FILE)
     }
 
     /// The folder of components, see [`Artifacts`](crate::Artifacts).
     #[must_use]
     pub fn artifacts(&self) -> PathBuf {
-        self.path.join("artifacts")
+        self.path.join(ARTIFACTS_FOLDER)
+    }
+
+    /// Where a backup keeps what it needs while it is made, see [`backup`](crate::backup).
+    #[must_use]
+    pub fn scratch(&self) -> PathBuf {
+        self.path.join("backup.unfinished")
     }
 }
 

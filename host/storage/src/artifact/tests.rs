@@ -95,3 +95,37 @@ fn a_leftover_of_the_same_name_does_not_block_a_put() {
     let digest = artifacts.put(b"x").unwrap();
     assert_eq!(artifacts.get(&digest).unwrap(), b"x");
 }
+
+#[test]
+fn the_size_and_the_age_of_an_artifact_are_told_without_reading_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let artifacts = Artifacts::open(folder.path()).unwrap();
+    let digest = artifacts.put(b"twelve bytes").unwrap();
+    let written = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000);
+    let file = File::options().write(true).open(folder.path().join(file_name(&digest))).unwrap();
+    file.set_modified(written).unwrap();
+    let later = |seconds| written + Duration::from_secs(seconds);
+    assert_eq!(artifacts.size(&digest).unwrap(), Some(12));
+    assert_eq!(artifacts.age(&digest, later(90)).unwrap(), Some(Duration::from_secs(90)));
+    let before = written - Duration::from_secs(1);
+    assert_eq!(artifacts.age(&digest, before).unwrap(), Some(Duration::ZERO), "a clock that was set back");
+
+    let missing = Digest::of(b"missing");
+    assert_eq!(artifacts.size(&missing).unwrap(), None);
+    assert_eq!(artifacts.age(&missing, later(90)).unwrap(), None);
+}
+
+#[test]
+fn a_second_name_outlives_the_first_and_is_never_written_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let second = tempfile::tempdir().unwrap();
+    let artifacts = Artifacts::open(folder.path()).unwrap();
+    let digest = artifacts.put(b"bytes").unwrap();
+    assert!(artifacts.link(&digest, second.path()).unwrap());
+    let again = artifacts.link(&digest, second.path()).unwrap_err();
+    assert!(matches!(again, StorageError::Io { .. }), "{again:?}");
+    assert_eq!(artifacts.get(&digest).unwrap(), b"bytes");
+    artifacts.remove(&digest).unwrap();
+    assert!(!artifacts.link(&digest, folder.path()).unwrap());
+    assert_eq!(Artifacts::open(second.path()).unwrap().get(&digest).unwrap(), b"bytes");
+}

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use redb::backends::FileBackend;
 use redb::{Builder, DatabaseError, StorageBackend};
 
+use super::copy;
 use super::frozen::Frozen;
 use crate::durable::FILE_MODE;
 use crate::error::StorageError;
@@ -24,6 +25,10 @@ pub(crate) trait Backing: Debug + Send + Sync {
 
     /// The bytes for reading alone, for when the disk takes no writes.
     fn read_only(&self) -> Result<Box<dyn StorageBackend>, DatabaseError>;
+
+    /// Keeps a durable copy of what is there, of the version `version`, unless one was kept before.
+    /// The database is open, and nobody writes to it.
+    fn keep(&self, version: u64) -> Result<(), StorageError>;
 }
 
 /// A database in a file.
@@ -43,6 +48,10 @@ impl Backing for FileBacking {
 
     fn read_only(&self) -> Result<Box<dyn StorageBackend>, DatabaseError> {
         Ok(Box::new(FileBackend::new(File::open(&self.0)?)?))
+    }
+
+    fn keep(&self, version: u64) -> Result<(), StorageError> {
+        copy::of_version(&self.0, version)
     }
 }
 

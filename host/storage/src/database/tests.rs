@@ -12,14 +12,7 @@ use crate::testing::{Disk, Fault};
 
 const TABLE: TableDefinition<&str, u64> = TableDefinition::new("numbers");
 
-const LAYOUT: Layout = Layout {
-    name: "numbers",
-    version: 1,
-    create: |transaction| {
-        transaction.open_table(TABLE)?;
-        Ok(())
-    },
-};
+const LAYOUT: Layout = Layout { name: "numbers", version: 1, tables: &[&TABLE], steps: &[] };
 
 fn open(path: &Path) -> Result<Database, StorageError> {
     Database::open(path, LAYOUT, Box::new(FileBacking(path.to_path_buf())))
@@ -62,11 +55,11 @@ fn a_database_of_another_format_is_refused_with_both_formats() {
     let cases: [(&str, Make); 3] = [
         ("numbers 2", |database| {
             let newer = Layout { version: 2, ..LAYOUT };
-            newer.check(Path::new(""), database).unwrap();
+            newer.check(Path::new(""), database, &Disk::default()).unwrap();
         }),
         ("letters 1", |database| {
             let other = Layout { name: "letters", ..LAYOUT };
-            other.check(Path::new(""), database).unwrap();
+            other.check(Path::new(""), database, &Disk::default()).unwrap();
         }),
         ("of another program", |database| {
             let transaction = database.begin_write().unwrap();
@@ -175,6 +168,10 @@ impl Backing for ReadOnlyMount {
 
     fn read_only(&self) -> Result<Box<dyn StorageBackend>, DatabaseError> {
         self.file.read_only()
+    }
+
+    fn keep(&self, version: u64) -> Result<(), StorageError> {
+        self.file.keep(version)
     }
 }
 

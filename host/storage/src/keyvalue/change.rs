@@ -11,8 +11,12 @@ use redb::{Table, WriteTransaction};
 
 use super::error::KeyValueError;
 use super::table::{
-    ENTRIES, EntryKey, EntryValue, Space, USAGE, Usage, VERSIONS, Version, Versioned, usage, versioned,
+    ENTRIES, EntryKey, EntryValue, PAGE_KEYS, Space, USAGE, Usage, VERSIONS, Version, Versioned, usage, versioned,
 };
+
+/// Bytes that one commit takes away of what is cleared, an entry more or less. Finding an entry
+/// reads it, and the writes of guests wait that long.
+const CLEARED_BYTES: u64 = 16 * 1024 * 1024;
 
 /// What a caller wants written.
 #[derive(Debug)]
@@ -29,6 +33,10 @@ pub(super) enum Change {
         expected: Version,
         value: Vec<u8>,
     },
+    /// Deletes the next of all the keys.
+    Clear {
+        after: Option<String>,
+    },
 }
 
 /// What a change that was applied tells its caller.
@@ -37,6 +45,11 @@ pub(super) enum Answer {
     Done,
     Number(i64),
     Conflict(Versioned),
+    /// What was deleted, and where to go on; nowhere if that was all.
+    Cleared {
+        usage: Usage,
+        cursor: Option<String>,
+    },
 }
 
 /// The tables of one transaction.
@@ -58,6 +71,7 @@ impl Change {
             Self::Delete(keys) => keys.iter().map(String::len).sum(),
             Self::Increment { key, .. } => key.len(),
             Self::Swap { key, value, .. } => key.len() + value.len(),
+            Self::Clear { after } => after.as_ref().map_or(0, String::len),
         }
     }
 }
@@ -85,6 +99,7 @@ impl<'transaction> Tables<'transaction> {
             Change::Delete(keys) => self.delete(space, keys),
             Change::Increment { key, delta } => self.increment(space, limits, key, *delta),
             Change::Swap { key, expected, value } => self.swap(space, limits, (key, *expected), value),
+            Change::Clear { after } => self.clear(space, after.as_deref()),
         }
     }
 
@@ -150,6 +165,41 @@ impl<'transaction> Tables<'transaction> {
         }
         let written = self.put(space, limits, key, value)?;
         Ok(written.map(|()| Answer::Done))
+    }
+
+    /// Deletes keys after `after` until a commit's worth is gone.
+    fn clear(&mut self, space: &Space, after: Option<&str>) -> Applied {
+        let (keys, more) = self.next_keys(space, after)?;
+        let cursor = if more { keys.last().cloned() } else { None };
+        let before = usage(&self.usage, &space.service)?;
+        if let Err(refused) = self.delete(space, &keys.into_iter().collect())? {
+            return Ok(Err(refused));
+        }
+        let after = usage(&self.usage, &space.service)?;
+        let usage =
+            Usage { keys: before.keys.saturating_sub(after.keys), bytes: before.bytes.saturating_sub(after.bytes) };
+        Ok(Ok(Answer::Cleared { usage, cursor }))
+    }
+
+    /// The keys after `after` that one commit may delete, and whether there are more.
+    fn next_keys(&self, space: &Space, after: Option<&str>) -> Result<(Vec<String>, bool), redb::Error> {
+        let (mut keys, mut bytes) = (Vec::new(), 0);
+        for row in redb::ReadableTable::range(&self.entries, space.key(after.unwrap_or_default())..)? {
+            let (row, value) = row?;
+            let (service, bucket, key) = row.value();
+            if (service, bucket) != (&*space.service, &*space.bucket) {
+                break;
+            }
+            if after == Some(key) {
+                continue;
+            }
+            if keys.len() == PAGE_KEYS || bytes >= CLEARED_BYTES {
+                return Ok((keys, true));
+            }
+            bytes += entry_bytes(key, value.value().1.len());
+            keys.push(key.to_owned());
+        }
+        Ok((keys, false))
     }
 
     /// Writes one key if the quotas allow it.

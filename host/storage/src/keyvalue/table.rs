@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use redb::{ReadOnlyTable, ReadTransaction, ReadableTable, TableDefinition, WriteTransaction};
+use redb::{ReadOnlyTable, ReadTransaction, ReadableTable, TableDefinition};
 
 use crate::database::Layout;
 
@@ -21,7 +21,8 @@ pub(super) const USAGE: TableDefinition<&str, (u64, u64)> = TableDefinition::new
 /// One row: the newest version given out.
 pub(super) const VERSIONS: TableDefinition<(), u64> = TableDefinition::new("versions");
 
-pub(super) const LAYOUT: Layout = Layout { name: "guests", version: 1, create: create_tables };
+pub(crate) const LAYOUT: Layout =
+    Layout { name: "guests", version: 1, tables: &[&ENTRIES, &USAGE, &VERSIONS], steps: &[] };
 
 /// Keys of one [`KeyPage`]: at 1 KiB a key a page is at most 1 MiB.
 pub(super) const PAGE_KEYS: usize = 1_000;
@@ -127,9 +128,40 @@ pub(super) fn usage(table: &impl ReadableTable<&'static str, (u64, u64)>, servic
     Ok(Usage { keys, bytes })
 }
 
-fn create_tables(transaction: &WriteTransaction) -> Result<(), redb::Error> {
-    transaction.open_table(ENTRIES)?;
-    transaction.open_table(USAGE)?;
-    transaction.open_table(VERSIONS)?;
-    Ok(())
+/// Every service that keeps something, and how much.
+pub(super) fn services(
+    table: &impl ReadableTable<&'static str, (u64, u64)>,
+) -> Result<Vec<(String, Usage)>, redb::Error> {
+    let mut services = Vec::new();
+    for row in table.iter()? {
+        let (service, usage) = row?;
+        let (keys, bytes) = usage.value();
+        if keys > 0 {
+            services.push((service.value().to_owned(), Usage { keys, bytes }));
+        }
+    }
+    Ok(services)
+}
+
+/// The buckets of `service`, and how much is in each.
+pub(super) fn buckets(
+    entries: &impl ReadableTable<EntryKey, EntryValue>,
+    service: &str,
+) -> Result<Vec<(String, Usage)>, redb::Error> {
+    let mut buckets: Vec<(String, Usage)> = Vec::new();
+    for row in entries.range((service, "", "")..)? {
+        let (row, entry) = row?;
+        let (owner, bucket, key) = row.value();
+        if owner != service {
+            break;
+        }
+        if buckets.last().is_none_or(|(last, _)| last != bucket) {
+            buckets.push((bucket.to_owned(), Usage::default()));
+        }
+        if let Some((_, usage)) = buckets.last_mut() {
+            usage.keys += 1;
+            usage.bytes += key.len() as u64 + entry.value().1.len() as u64;
+        }
+    }
+    Ok(buckets)
 }

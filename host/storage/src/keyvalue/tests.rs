@@ -4,6 +4,7 @@ mod durability;
 mod group;
 mod isolation;
 mod operation;
+mod operator;
 mod quota;
 mod swap;
 

@@ -1,11 +1,14 @@
 //! A disk in memory that remembers what was synced, and misbehaves on demand.
 
+use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
+use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use redb::{DatabaseError, StorageBackend};
 
 use crate::database::{Backing, builder};
+use crate::error::StorageError;
 
 /// How the disk misbehaves.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,6 +39,8 @@ struct State {
     record: bool,
     /// Images that a power cut just before a sync could have left.
     images: Vec<Vec<u8>>,
+    /// What was kept before migrations, by version.
+    kept: BTreeMap<u64, Vec<u8>>,
 }
 
 #[derive(Clone, Debug)]
@@ -110,6 +115,11 @@ impl Disk {
         std::mem::take(&mut self.state().images)
     }
 
+    /// What was kept of `version` before it was migrated.
+    pub(crate) fn kept(&self, version: u64) -> Option<Vec<u8>> {
+        self.state().kept.get(&version).cloned()
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -140,6 +150,16 @@ impl Backing for Disk {
 
     fn read_only(&self) -> Result<Box<dyn StorageBackend>, DatabaseError> {
         Ok(Box::new(self.clone()))
+    }
+
+    fn keep(&self, version: u64) -> Result<(), StorageError> {
+        let mut state = self.state();
+        if let Fault::Write(kind) = state.fault {
+            return Err(StorageError::io("copy", Path::new("disk"))(kind.into()));
+        }
+        let live = state.live.clone();
+        state.kept.entry(version).or_insert(live);
+        Ok(())
     }
 }
 
