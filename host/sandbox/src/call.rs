@@ -61,6 +61,8 @@ pub enum CallRefused {
     TimedOut,
     /// No permit or no instance left for calls.
     Limit,
+    /// It is there but takes nothing now: disabled, or its breaker is open.
+    Unavailable,
 }
 
 /// What all instances that serve one root request share.

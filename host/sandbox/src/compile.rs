@@ -1,75 +1,37 @@
-//! Bytes and grants become a service that is ready to instantiate; everything a request can find ready-made is made here.
+//! Bytes become code, and code and grants become a service that is ready to instantiate.
+//!
+//! The first takes seconds and depends on the bytes alone, so it is kept for
+//! whoever asks for the same bytes again; the second takes microseconds.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use hostel_model::digest::{Digest, RevisionId};
-use hostel_model::grant::Grants;
-use hostel_model::limits::Limits;
-use hostel_model::name::{BucketName, ServiceName};
+use hostel_model::digest::Digest;
+use hostel_model::limits::fixed;
+use hostel_model::name::BucketName;
 use hostel_model::plan::Isolation;
 use hostel_model::platform::Platform;
-use hostel_storage::{Bucket, KeyValue};
+use hostel_storage::KeyValue;
+use tokio::sync::Semaphore;
+use wasmtime::Engine;
 use wasmtime::component::{Component, Linker};
-use wasmtime::{Engine, error::Context as _};
-use wasmtime_wasi_http::{p2, p3};
 
 use crate::capability::{link_all, stdio::LogRate};
+use crate::code::Code;
+use crate::compiler::Compiler;
 use crate::engine::{Engines, Generation};
 use crate::error::{CompileError, SandboxError};
 use crate::inspect::inspect;
 use crate::memory::MemoryBudget;
+use crate::recent::Recent;
 use crate::reuse::{IdleAllowance, IdleInstances};
+use crate::service::{CompiledService, ServiceParts, ServiceSpec};
 use crate::state::InstanceState;
-
-/// What a service is allowed and told, as deployment decided it.
-pub struct ServiceSpec {
-    /// Its name.
-    pub name: ServiceName,
-    /// Which revision of it this is.
-    pub revision: RevisionId,
-    /// What it may touch.
-    pub grants: Grants,
-    /// What one request may use.
-    pub limits: Limits,
-    /// Whether instances are used again.
-    pub isolation: Isolation,
-}
-
-/// What every instance of one revision shares.
-pub(crate) struct ServiceParts {
-    pub(crate) name: ServiceName,
-    pub(crate) grants: Grants,
-    pub(crate) limits: Limits,
-    pub(crate) buckets: BTreeMap<BucketName, Bucket>,
-    pub(crate) memory_budget: Arc<MemoryBudget>,
-    pub(crate) platform: Platform,
-    pub(crate) logs: LogRate,
-    pub(crate) counters: Arc<InstanceCounters>,
-}
-
-/// A component whose imports are resolved, for one of the two engines.
-pub(crate) enum Prepared {
-    P2(p2::bindings::ProxyPre<InstanceState>),
-    P3(p3::bindings::ServicePre<InstanceState>),
-}
-
-/// A component ready to instantiate, with its grants and limits.
-pub struct CompiledService {
-    pub(crate) prepared: Prepared,
-    pub(crate) parts: Arc<ServiceParts>,
-    pub(crate) idle: Option<Arc<IdleInstances>>,
-    /// Which revision this is.
-    pub revision: RevisionId,
-    /// Which WASI it answers in.
-    pub generation: Generation,
-}
 
 /// How many instances were made, and how many live now.
 #[derive(Debug, Default)]
 pub struct InstanceCounters {
-    /// Instances made since the start.
+    /// Instances made for requests since the start.
     pub started: AtomicU64,
     /// Stores that exist now, idle ones included.
     pub live: AtomicU64,
@@ -100,9 +62,12 @@ pub struct Sandbox {
     memory_budget: Arc<MemoryBudget>,
     counters: Arc<InstanceCounters>,
     idle_allowance: Arc<IdleAllowance>,
+    trials: Arc<Semaphore>,
     platform: Platform,
-    /// One compilation at a time: each may use every core and much memory.
-    compiling: Mutex<()>,
+    compiler: Compiler,
+    /// Code that was compiled and may be asked for again. Never a service: what
+    /// a service holds (its bucket, its idle instances) must end with it.
+    recent: Mutex<Recent<Digest, Arc<Code>>>,
 }
 
 impl Sandbox {
@@ -124,55 +89,90 @@ impl Sandbox {
             memory_budget: Arc::new(MemoryBudget::new(memory_budget)),
             counters: Arc::new(InstanceCounters::default()),
             idle_allowance: Arc::new(IdleAllowance::new(limits.instances)),
+            trials: Arc::new(Semaphore::new(fixed::TRIALS as usize)),
             platform: platform.clone(),
-            compiling: Mutex::new(()),
+            compiler: Compiler::start(platform)?,
+            recent: Mutex::new(Recent::new(fixed::CODE_CACHE.0, fixed::CODE_CACHE_COUNT)),
         })
     }
 
-    /// Compiles `bytes` for `spec`. Takes seconds of processor time for a large
-    /// component: call it on a thread of its own.
+    /// Compiles and links `bytes`, whose digest is `digest`, unless that was done
+    /// lately. Takes seconds of processor time for a large component, at the
+    /// lowest priority, and waits for others that compile: call it on a thread
+    /// of its own.
     ///
     /// # Errors
     /// When the bytes are not a component of a world this host runs, or it
     /// needs something that is not offered.
+    pub fn code(&self, bytes: &[u8], digest: Digest) -> Result<Arc<Code>, CompileError> {
+        debug_assert_eq!(Digest::of(bytes), digest);
+        if let Some(code) = self.cached(&digest) {
+            return Ok(code);
+        }
+        let (code, gone) = self.compiler.run(|| {
+            // Somebody may have compiled the same while this waited.
+            if let Some(code) = self.cached(&digest) {
+                return Ok((code, Vec::new()));
+            }
+            let code = Arc::new(self.make(bytes, digest)?);
+            let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+            let gone = recent.put(digest, Arc::clone(&code), code.code_bytes());
+            Ok((code, gone))
+        })?;
+        drop(gone);
+        Ok(code)
+    }
+
+    /// The code of the bytes with this digest, if it was compiled lately.
+    #[must_use]
+    pub fn cached(&self, digest: &Digest) -> Option<Arc<Code>> {
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner).get(digest)
+    }
+
+    /// A service that runs `code` as `spec` says. Costs next to nothing.
+    #[must_use]
+    pub fn service(&self, code: &Arc<Code>, spec: ServiceSpec, storage: &KeyValue) -> CompiledService {
+        debug_assert_eq!(*code.digest(), spec.revision.digest);
+        let parts = Arc::new(self.parts(&spec, storage));
+        let idle = match spec.isolation {
+            Isolation::Request => None,
+            Isolation::Reuse(uses) => Some(Arc::new(IdleInstances::new(uses, Arc::clone(&self.idle_allowance)))),
+        };
+        let generation = code.generation();
+        CompiledService { code: Arc::clone(code), parts, idle, revision: spec.revision, generation }
+    }
+
+    /// [`Sandbox::code`], and [`Sandbox::service`] of it.
+    ///
+    /// # Errors
+    /// As [`Sandbox::code`].
     pub fn compile(
         &self,
         bytes: &[u8],
         spec: ServiceSpec,
         storage: &KeyValue,
     ) -> Result<CompiledService, CompileError> {
-        debug_assert_eq!(Digest::of(bytes), spec.revision.digest);
-        let (prepared, generation) = self.prepare(bytes)?;
-        let parts = Arc::new(self.parts(&spec, storage));
-        let idle = match spec.isolation {
-            Isolation::Request => None,
-            Isolation::Reuse(uses) => Some(Arc::new(IdleInstances::new(uses, Arc::clone(&self.idle_allowance)))),
-        };
-        Ok(CompiledService { prepared, parts, idle, revision: spec.revision, generation })
+        let code = self.code(bytes, spec.revision.digest)?;
+        Ok(self.service(&code, spec, storage))
     }
 
     /// Whether `bytes` could be compiled and linked; costs as much as compiling.
     ///
     /// # Errors
-    /// As [`Sandbox::compile`].
+    /// As [`Sandbox::code`].
     pub fn check(&self, bytes: &[u8]) -> Result<Generation, CompileError> {
-        self.prepare(bytes).map(|(_, generation)| generation)
+        self.compiler.run(|| self.make(bytes, Digest::of(bytes))).map(|code| code.generation())
     }
 
-    fn prepare(&self, bytes: &[u8]) -> Result<(Prepared, Generation), CompileError> {
-        let generation = inspect(bytes)?;
-        let (engine, linker) = match generation {
+    fn make(&self, bytes: &[u8], digest: Digest) -> Result<Code, CompileError> {
+        let inspected = inspect(bytes)?;
+        let (engine, linker) = match inspected.generation {
             Generation::P2 => (&self.engines.p2, &self.p2_linker),
             Generation::P3 => (&self.engines.p3, &self.p3_linker),
         };
-        let component = {
-            let _one_at_a_time = self.compiling.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            Component::from_binary(engine, bytes)
-                .map_err(|error| CompileError::Refused { reason: format!("{error:#}") })?
-        };
-        let prepared = link(linker, &component, generation)
-            .map_err(|error| CompileError::ImportNotGranted { reason: format!("{error:#}") })?;
-        Ok((prepared, generation))
+        let component = Component::from_binary(engine, bytes)
+            .map_err(|error| CompileError::Refused { reason: format!("{error:#}") })?;
+        Code::link(linker, &component, inspected, digest)
     }
 
     fn parts(&self, spec: &ServiceSpec, storage: &KeyValue) -> ServiceParts {
@@ -186,6 +186,7 @@ impl Sandbox {
             platform: self.platform.clone(),
             logs: LogRate::default(),
             counters: Arc::clone(&self.counters),
+            trials: Arc::clone(&self.trials),
         }
     }
 
@@ -229,42 +230,5 @@ fn linker(engine: &Engine, generation: Generation) -> Result<Linker<InstanceStat
     Ok(linker)
 }
 
-fn link(linker: &Linker<InstanceState>, component: &Component, generation: Generation) -> wasmtime::Result<Prepared> {
-    let instance = linker.instantiate_pre(component)?;
-    Ok(match generation {
-        Generation::P2 => Prepared::P2(
-            p2::bindings::ProxyPre::new(instance)
-                .context("its `wasi:http/incoming-handler` is not the standard one")?,
-        ),
-        Generation::P3 => Prepared::P3(
-            p3::bindings::ServicePre::new(instance).context("its `wasi:http/handler` is not the standard one")?,
-        ),
-    })
-}
-
-impl CompiledService {
-    /// Its name.
-    #[must_use]
-    pub fn name(&self) -> &hostel_model::name::ServiceName {
-        &self.parts.name
-    }
-
-    /// What it may touch.
-    #[must_use]
-    pub fn grants(&self) -> &Grants {
-        &self.parts.grants
-    }
-
-    /// What one request may use.
-    #[must_use]
-    pub fn limits(&self) -> &Limits {
-        &self.parts.limits
-    }
-
-    /// Gives back the memory of instances that waited too long for reuse.
-    pub fn expire_idle(&self) {
-        if let Some(idle) = &self.idle {
-            idle.expire(self.parts.platform.clock.now());
-        }
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -94,7 +94,8 @@ fn engine(generation: Generation, limits: &HostLimits, reset: ResetMode) -> Resu
 }
 
 fn pool(generation: Generation, limits: &HostLimits, reset: ResetMode) -> PoolingAllocationConfig {
-    let instances = limits.instances.saturating_add(IdleAllowance::slots(limits.instances));
+    let kept = IdleAllowance::slots(limits.instances).saturating_add(fixed::TRIALS);
+    let instances = limits.instances.saturating_add(kept);
     // A WASI 0.3 instance runs several tasks, each on a fiber.
     let stacks = match generation {
         Generation::P2 => instances.saturating_mul(2),

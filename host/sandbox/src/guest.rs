@@ -15,8 +15,10 @@ use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
 use wasmtime_wasi_http::{Error, WasiBody, WasiHttpView, p2, p3};
 
 use crate::call::{CallContext, IncomingBody};
-use crate::compile::{CompiledService, InstanceCounters, Prepared};
+use crate::code::Prepared;
+use crate::compile::InstanceCounters;
 use crate::ledger::{Ledger, Refusal};
+use crate::service::CompiledService;
 use crate::state::InstanceState;
 
 /// Where a guest puts the head of its response, for whoever polls it.
@@ -67,7 +69,6 @@ pub(crate) struct LiveCount(Arc<InstanceCounters>);
 
 impl LiveCount {
     fn new(counters: &Arc<InstanceCounters>) -> Self {
-        counters.started.fetch_add(1, Ordering::Relaxed);
         counters.live.fetch_add(1, Ordering::Relaxed);
         Self(Arc::clone(counters))
     }
@@ -104,19 +105,41 @@ pub(crate) fn run(assignment: Assignment) -> GuestFuture {
                 serve(instance, assignment).await
             }
             None => {
-                let live = LiveCount::new(&assignment.service.parts.counters);
-                let mut store = new_store(&assignment);
-                match instantiate(&assignment.service, &mut store).await {
-                    Ok(proxy) => serve(Instance { store, proxy, served: 0, _live: live }, assignment).await,
-                    Err(error) => GuestEnd {
-                        result: Err(error),
-                        instance: None,
-                        _remains: Some(Remains::Store(Box::new(store), live)),
-                    },
+                // Trials are not counted: nobody asked for them.
+                assignment.service.parts.counters.started.fetch_add(1, Ordering::Relaxed);
+                match start(&assignment.service, &assignment.context, &assignment.ledger).await {
+                    Ok(instance) => serve(instance, assignment).await,
+                    Err(end) => end,
                 }
             }
         }
     })
+}
+
+/// Starts an instance and lets it go again.
+pub(crate) fn try_start(service: Arc<CompiledService>, context: CallContext, ledger: Arc<Ledger>) -> GuestFuture {
+    Box::pin(async move {
+        match start(&service, &context, &ledger).await {
+            Ok(instance) => {
+                drop(instance);
+                GuestEnd { result: Ok(()), instance: None, _remains: None }
+            }
+            Err(end) => end,
+        }
+    })
+}
+
+/// A fresh instance, after its start functions have run.
+async fn start(service: &CompiledService, context: &CallContext, ledger: &Arc<Ledger>) -> Result<Instance, GuestEnd> {
+    let live = LiveCount::new(&service.parts.counters);
+    let mut store = new_store(service, context, ledger);
+    match instantiate(service, &mut store).await {
+        Ok(proxy) => Ok(Instance { store, proxy, served: 0, _live: live }),
+        Err(error) => {
+            let remains = Some(Remains::Store(Box::new(store), live));
+            Err(GuestEnd { result: Err(error), instance: None, _remains: remains })
+        }
+    }
 }
 
 async fn serve(mut instance: Instance, assignment: Assignment) -> GuestEnd {
@@ -134,13 +157,12 @@ async fn serve(mut instance: Instance, assignment: Assignment) -> GuestEnd {
     }
 }
 
-fn new_store(assignment: &Assignment) -> Store<InstanceState> {
-    let service = &assignment.service;
-    let engine = match &service.prepared {
+fn new_store(service: &CompiledService, context: &CallContext, ledger: &Arc<Ledger>) -> Store<InstanceState> {
+    let engine = match &service.code.prepared {
         Prepared::P2(pre) => pre.engine(),
         Prepared::P3(pre) => pre.engine(),
     };
-    let state = InstanceState::new(&service.parts, assignment.context.clone(), &assignment.ledger);
+    let state = InstanceState::new(&service.parts, context.clone(), ledger);
     let mut store = Store::new(engine, state);
     store.limiter(|state| &mut state.limiter);
     // Before instantiation: start functions run there.
@@ -163,7 +185,7 @@ fn new_store(assignment: &Assignment) -> Store<InstanceState> {
 }
 
 async fn instantiate(service: &CompiledService, store: &mut Store<InstanceState>) -> wasmtime::Result<Proxy> {
-    Ok(match &service.prepared {
+    Ok(match &service.code.prepared {
         Prepared::P2(pre) => Proxy::P2(pre.instantiate_async(store).await?),
         Prepared::P3(pre) => Proxy::P3(pre.instantiate_async(store).await?),
     })

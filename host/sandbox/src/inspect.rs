@@ -3,6 +3,8 @@
 //! Bytes come from outside. wasmparser validates them; our own counts are taken
 //! first, because validation and compilation cost by what they count.
 
+use std::collections::BTreeSet;
+
 use hostel_model::limits::fixed;
 use hostel_model::units::ByteSize;
 use wasmparser::{Encoding, Parser, Payload, Validator, WasmFeatures};
@@ -10,8 +12,22 @@ use wasmparser::{Encoding, Parser, Payload, Validator, WasmFeatures};
 use crate::engine::Generation;
 use crate::error::CompileError;
 
-/// How a component that may be compiled answers requests.
-pub(crate) fn inspect(bytes: &[u8]) -> Result<Generation, CompileError> {
+/// Imports that say nothing about a service: every one may have them, and what
+/// they reach is empty. Interfaces of `wasi:http/types` only carry data.
+const EVERYBODYS: [&str; 6] =
+    ["wasi:cli/", "wasi:clocks/", "wasi:filesystem/", "wasi:http/types", "wasi:io/", "wasi:random/"];
+
+/// What a component that may be compiled says about itself.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Inspected {
+    /// How it answers requests.
+    pub(crate) generation: Generation,
+    /// The interfaces it imports, without versions and those everybody has.
+    pub(crate) imports: BTreeSet<String>,
+}
+
+/// Refuses what must not be compiled.
+pub(crate) fn inspect(bytes: &[u8]) -> Result<Inspected, CompileError> {
     if bytes.len() as u64 > fixed::COMPONENT_FILE.0 {
         return Err(CompileError::TooLarge { actual: ByteSize(bytes.len() as u64), limit: fixed::COMPONENT_FILE });
     }
@@ -21,7 +37,8 @@ pub(crate) fn inspect(bytes: &[u8]) -> Result<Generation, CompileError> {
     Validator::new_with_features(WasmFeatures::all())
         .validate_all(bytes)
         .map_err(|error| CompileError::NotWasm { reason: error.message().to_owned() })?;
-    summary.generation()
+    let generation = summary.generation()?;
+    Ok(Inspected { generation, imports: summary.imports })
 }
 
 fn reject_other_files(bytes: &[u8]) -> Result<(), CompileError> {
@@ -45,6 +62,7 @@ fn reject_other_files(bytes: &[u8]) -> Result<(), CompileError> {
 #[derive(Default)]
 struct Summary {
     exports: Vec<String>,
+    imports: BTreeSet<String>,
     core_instances: usize,
     imports_and_exports: usize,
 }
@@ -58,7 +76,14 @@ fn summarise(bytes: &[u8]) -> Result<Summary, CompileError> {
             Payload::Version { encoding: Encoding::Component | Encoding::Module, .. } => depth += 1,
             Payload::End(_) => depth = depth.saturating_sub(1),
             Payload::InstanceSection(section) => summary.core_instances += section.count() as usize,
-            Payload::ComponentImportSection(section) => summary.imports_and_exports += section.count() as usize,
+            Payload::ComponentImportSection(section) => {
+                summary.imports_and_exports += section.count() as usize;
+                if depth == 1 {
+                    for import in section {
+                        summary.imports.extend(telling(import.map_err(refuse)?.name.name));
+                    }
+                }
+            }
             Payload::ImportSection(section) => summary.imports_and_exports += section.count() as usize,
             Payload::ExportSection(section) => summary.imports_and_exports += section.count() as usize,
             Payload::ComponentExportSection(section) => {
@@ -80,6 +105,7 @@ impl Summary {
         let counts = [
             ("core instances", self.core_instances, fixed::CORE_INSTANCES as usize),
             ("imports and exports", self.imports_and_exports, fixed::IMPORTS_EXPORTS as usize),
+            ("interfaces it imports", self.imports.len(), fixed::IMPORT_NAMES),
         ];
         for (what, actual, limit) in counts {
             if actual > limit {
@@ -102,6 +128,18 @@ impl Summary {
     }
 }
 
+/// The name of an import as people compare it, unless everybody has it. The
+/// letters are a stranger's: cut, and none that moves a cursor.
+fn telling(name: &str) -> Option<String> {
+    let (interface, _version) = name.split_once('@').unwrap_or((name, ""));
+    let is_everybodys = EVERYBODYS.iter().any(|theirs| match theirs.strip_suffix('/') {
+        Some(_package) => interface.starts_with(theirs),
+        None => interface == *theirs,
+    });
+    let letters = interface.chars().filter(|letter| !letter.is_control());
+    (!is_everybodys).then(|| letters.take(fixed::IMPORT_NAME_LETTERS).collect())
+}
+
 /// The names a component exports instead, as far as they fit a message.
 fn describe(exports: &[String]) -> String {
     const SHOWN: usize = 3;
@@ -116,3 +154,6 @@ fn describe(exports: &[String]) -> String {
     let more = if exports.len() > SHOWN { " and more" } else { "" };
     format!("; it exports {}{more}", shown.join(", "))
 }
+
+#[cfg(test)]
+mod tests;

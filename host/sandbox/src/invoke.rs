@@ -16,10 +16,10 @@ use wasmtime_wasi_http::WasiBody;
 
 use crate::call::{CallContext, IncomingBody};
 use crate::capability::http::strip_host_headers;
-use crate::compile::CompiledService;
 use crate::error::GuestFailure;
 use crate::response::ResponseBody;
 use crate::running::{OnEnd, Running};
+use crate::service::CompiledService;
 
 /// A request on its way through a guest. Resolves to the response's head, whose
 /// body drives what is left of the guest.

@@ -1,7 +1,7 @@
 //! Compiles components and runs requests in them: the only package that names wasmtime.
 //!
-//! Read in this order: [`Sandbox`] (what all services share), [`CompiledService`]
-//! (a component that is ready), [`invoke()`] (one request), [`ResponseBody`] (its
+//! Read in this order: [`Sandbox`] (what all services share), [`Code`] (a component
+//! that was compiled), [`CompiledService`] (one that is ready), [`invoke()`] (one request), [`ResponseBody`] (its
 //! answer). What a guest can touch is listed in `capability.rs`.
 //!
 //! **Invariants.** A guest is identified by its store, never by what it says. A
@@ -12,7 +12,9 @@ mod bindings;
 mod call;
 mod capability;
 mod classify;
+mod code;
 mod compile;
+mod compiler;
 mod engine;
 mod error;
 mod guest;
@@ -20,17 +22,24 @@ mod inspect;
 mod invoke;
 mod ledger;
 mod memory;
+mod recent;
 mod response;
 mod reuse;
 mod running;
+mod service;
 mod state;
+#[cfg(test)]
+mod testing;
+mod trial;
 
 pub use call::{Call, CallContext, CallFuture, CallRefused, CallTree, Deadline, IncomingBody, ServiceCalls};
 pub use capability::http::{is_host_header, strip_host_headers};
-pub use compile::{CompiledService, InstanceCounters, PoolUse, Sandbox, ServiceSpec};
+pub use code::Code;
+pub use compile::{InstanceCounters, PoolUse, Sandbox};
 pub use engine::{Generation, ResetMode};
 pub use error::{BodyError, CompileError, GuestFailure, SandboxError};
 pub use invoke::{Invocation, invoke};
 pub use memory::MemoryBudget;
 pub use response::ResponseBody;
 pub use running::{OnEnd, Report};
+pub use service::{CompiledService, ServiceSpec};

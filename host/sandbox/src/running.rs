@@ -13,10 +13,10 @@ use wasmtime_wasi_http::WasiBody;
 
 use crate::call::{CallContext, IncomingBody};
 use crate::classify::classify;
-use crate::compile::CompiledService;
 use crate::error::GuestFailure;
-use crate::guest::{Assignment, GuestEnd, GuestFuture, ResponseSlot, run};
+use crate::guest::{Assignment, GuestEnd, GuestFuture, ResponseSlot, run, try_start};
 use crate::ledger::Ledger;
+use crate::service::CompiledService;
 
 /// What a request or call used, told once when its guest has ended.
 #[derive(Debug, Clone)]
@@ -57,8 +57,7 @@ impl Running {
         context: CallContext,
         on_end: OnEnd,
     ) -> Self {
-        let clock = Arc::clone(&service.parts.platform.clock);
-        let ledger = Arc::new(Ledger::new(Arc::clone(&clock), service.parts.limits.cpu));
+        let ledger = accounts(service);
         let slot = ResponseSlot::default();
         let (done, body_done) = oneshot::channel();
         let guest = run(Assignment {
@@ -69,14 +68,29 @@ impl Running {
             slot: Arc::clone(&slot),
             body_done,
         });
+        let mut this = Self::of(service, context, ledger, guest);
+        this.slot = slot;
+        this.body_done = Some(done);
+        this.on_end = Some(on_end);
+        this
+    }
+
+    /// A guest that is started and serves nothing.
+    pub(crate) fn starting(service: &Arc<CompiledService>, context: CallContext) -> Self {
+        let ledger = accounts(service);
+        let guest = try_start(Arc::clone(service), context.clone(), Arc::clone(&ledger));
+        Self::of(service, context, ledger, guest)
+    }
+
+    fn of(service: &Arc<CompiledService>, context: CallContext, ledger: Arc<Ledger>, guest: GuestFuture) -> Self {
         Self {
             guest: Some(guest),
             ended: None,
             panicked: false,
-            slot,
-            body_done: Some(done),
-            timer: Timer::new(clock),
-            on_end: Some(on_end),
+            slot: ResponseSlot::default(),
+            body_done: None,
+            timer: Timer::new(Arc::clone(&service.parts.platform.clock)),
+            on_end: None,
             failure: None,
             killed_after_response: false,
             service: Arc::clone(service),
@@ -199,6 +213,11 @@ impl Drop for Running {
             });
         }
     }
+}
+
+/// Accounts of one guest, by the limits of its service.
+fn accounts(service: &CompiledService) -> Arc<Ledger> {
+    Arc::new(Ledger::new(Arc::clone(&service.parts.platform.clock), service.parts.limits.cpu))
 }
 
 /// A sleep that is made when somebody first waits, and again when the time it

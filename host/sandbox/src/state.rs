@@ -8,9 +8,9 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::call::{CallContext, NoCalls};
 use crate::capability::{http::OutgoingHttp, stdio::GuestLog, wasi};
-use crate::compile::ServiceParts;
 use crate::ledger::Ledger;
 use crate::memory::InstanceLimiter;
+use crate::service::ServiceParts;
 
 use hostel_model::limits::fixed;
 

@@ -213,6 +213,7 @@ fn to_guest(refused: CallRefused) -> Error {
         CallRefused::Loop => Error::LoopDetected,
         CallRefused::TimedOut => Error::ConnectionTimeout,
         CallRefused::Limit => Error::ConnectionLimitReached,
+        CallRefused::Unavailable => Error::DestinationUnavailable,
     }
 }
 

@@ -19,8 +19,8 @@ use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError, StreamResult};
 
 use crate::call::CallTree;
-use crate::compile::ServiceParts;
 use crate::ledger::Ledger;
+use crate::service::ServiceParts;
 
 /// A line longer than this is cut into several, so that one line stays readable.
 const LINE_BYTES: usize = 8 * 1024;

@@ -1,0 +1,57 @@
+//! What is compiled once, what is kept, and what is not.
+
+use std::sync::{Arc, Barrier};
+
+use hostel_model::digest::Digest;
+use hostel_model::limits::Limits;
+
+use crate::testing::{Bench, component_p2, component_p3};
+
+#[test]
+fn the_same_bytes_are_compiled_once_and_shared() {
+    let bench = Bench::new();
+    let bytes = component_p2("");
+    let digest = Digest::of(&bytes);
+    assert!(bench.sandbox.cached(&digest).is_none());
+    let code = bench.sandbox.code(&bytes, digest).unwrap();
+    assert!(code.code_bytes() > 0);
+    assert!(Arc::ptr_eq(&code, &bench.sandbox.cached(&digest).unwrap()));
+    let (one, two) = (bench.service(&bytes, Limits::default()), bench.service(&bytes, Limits::default()));
+    assert!(Arc::ptr_eq(one.code(), &code) && Arc::ptr_eq(two.code(), &code));
+    let other = component_p2("(memory 1)");
+    assert!(!Arc::ptr_eq(bench.service(&other, Limits::default()).code(), &code));
+}
+
+#[test]
+fn two_who_ask_at_once_get_the_same_code() {
+    let bench = Bench::new();
+    let bytes = component_p2("(memory 1)");
+    let (digest, together) = (Digest::of(&bytes), Barrier::new(2));
+    let ask = || {
+        together.wait();
+        bench.sandbox.code(&bytes, digest).unwrap()
+    };
+    let codes = std::thread::scope(|scope| [scope.spawn(ask), scope.spawn(ask)].map(|thread| thread.join().unwrap()));
+    assert!(Arc::ptr_eq(&codes[0], &codes[1]));
+}
+
+#[test]
+fn what_was_refused_is_not_kept() {
+    let bench = Bench::new();
+    let mut bytes = component_p2("");
+    bytes.pop();
+    let digest = Digest::of(&bytes);
+    assert!(bench.sandbox.code(&bytes, digest).is_err());
+    assert!(bench.sandbox.cached(&digest).is_none());
+}
+
+#[test]
+fn a_service_ends_with_whoever_holds_it_and_its_code_stays() {
+    let bench = Bench::new();
+    let bytes = component_p3("");
+    let service = bench.service(&bytes, Limits::default());
+    let (held, parts) = (Arc::downgrade(&service), Arc::downgrade(&service.parts));
+    drop(service);
+    assert!(held.upgrade().is_none() && parts.upgrade().is_none());
+    assert!(bench.sandbox.cached(&Digest::of(&bytes)).is_some());
+}
