@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use h2::client::Builder;
 use hostel_model::limits::ListenerLimits;
+use http::HeaderMap;
 
 use super::slow::{DRIP, LIMIT, WITHIN, assert_in_time, pass, pause};
 use crate::harness::{Frames, Harness, Http2, Running, block, eventually, guest, kind};
@@ -21,6 +22,7 @@ fn host(change: impl Fn(&mut ListenerLimits)) -> Running {
         .serves("slow", guest::SLEEPS_P2)
         .serves("whole2", guest::TRAILERS_P2)
         .serves("whole3", guest::TRAILERS_P3)
+        .serves("says", guest::ANSWERS_STATUS_P2)
         .listener_plan(|plan| plan.h2c = true)
         .listener(change)
         .start()
@@ -226,6 +228,8 @@ fn an_answer_that_is_not_taken_is_reset_and_the_connection_goes_on() {
         assert!(reset.is_reset(), "{service}: {reset}");
         let line = host.log().json_line("its line", |line| line["service"] == service);
         assert_eq!(line["outcome"], "client-gone", "{line}");
+        // Its guest was asked for no more than a little ahead, whatever it has to say.
+        assert!(line["sent"]["body"].as_u64().is_some_and(|sent| sent <= 2 * 64 * 1024), "{line}");
         eventually("its instance is free", || host.is_idle());
         assert_eq!(client.get("/p2").status, 200, "{service}");
     }
@@ -301,4 +305,112 @@ fn a_client_that_reads_nothing_at_all_is_closed() {
     let took = start.elapsed();
     assert!(took < LIMIT + Duration::from_secs(1), "{took:?}");
     assert_eq!(line["outcome"], "client-gone", "{line}");
+}
+
+/// As many streams as a client may have, but for the one on which it keeps asking.
+const TAILS: usize = 99;
+/// By which a limit may be missed.
+const MISSED: Duration = Duration::from_secs(1);
+
+#[test]
+fn ends_of_answers_that_are_not_taken_are_given_up_while_their_client_keeps_asking() {
+    let host = host(|limits| limits.write_idle = LIMIT);
+    // All but 16 KiB of an answer, and one byte: what comes last is begun.
+    let (length, window) = (80 * 1024, 64 * 1024 + 1);
+    for service in ["whole2", "whole3"] {
+        let settings = Builder::new().initial_window_size(window).initial_connection_window_size(1 << 30).clone();
+        let mut client = Http2::with(host.address(), &settings);
+        let mut answers = Vec::new();
+        for _ in 0..TAILS {
+            let mut begun = client.begin(Http2::request("POST", &format!("/{service}")), false);
+            begun.body.send_data(vec![b'x'; length].into(), true).unwrap();
+            answers.push(client.head(begun));
+        }
+        let (start, mut asked) = (Instant::now(), 0);
+        while !answers.is_empty() {
+            answers.retain_mut(|answer| {
+                let data = async { tokio::time::timeout(Duration::ZERO, answer.body_mut().data()).await };
+                match client.runtime().block_on(data) {
+                    Ok(Some(Err(error))) => assert!(error.is_reset(), "{service}: {error}"),
+                    Ok(None) => panic!("{service}: it must not look complete"),
+                    Ok(Some(Ok(_))) | Err(_) => return true,
+                }
+                false
+            });
+            assert!(start.elapsed() < LIMIT + MISSED, "{service}: {} are still there", answers.len());
+            assert_eq!(client.send(Http2::request("HEAD", "/p2")).answer.status, 200, "{service}");
+            asked += 1;
+        }
+        assert!(asked > 1, "{service}: it did not keep asking");
+        eventually("all are logged", || {
+            let lines = host.log().json_lines();
+            lines.iter().filter(|line| line["service"] == service && line["outcome"] == "client-gone").count() == TAILS
+        });
+    }
+}
+
+#[test]
+fn short_answers_that_are_not_taken_end_the_connection_of_a_client_that_keeps_asking() {
+    let host = host(|limits| limits.write_idle = LIMIT);
+    let path = format!("/says?body={}", "x".repeat(4_000));
+    let fields =
+        |method, path| [(":method", method), (":scheme", "http"), (":path", path), (":authority", "localhost")];
+    let mut frames = Frames::to(host.address());
+    // A window of one byte: without any the library keeps what is to be sent to itself.
+    frames.frame(kind::SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 1]);
+    let mut ids = (1..).step_by(2);
+    let begun = Instant::now();
+    for id in ids.by_ref().take(TAILS) {
+        frames.request(id, &fields("GET", &path));
+    }
+    for _ in 0..TAILS {
+        assert!(frames.next_of(&[kind::HEADERS, kind::RST_STREAM]).is_some_and(|frame| frame.kind == kind::HEADERS));
+    }
+    let start = Instant::now();
+    for id in ids {
+        frames.request(id, &fields("HEAD", "/says"));
+        if frames.next_of(&[kind::HEADERS]).is_none() {
+            break;
+        }
+        assert!(start.elapsed() < LIMIT + MISSED, "it goes on and on");
+    }
+    assert!(begun.elapsed() > LIMIT && start.elapsed() < LIMIT + MISSED, "{:?}", start.elapsed());
+    // Who takes such answers in time has nothing to fear.
+    let mut client = with_window(&host, 1_000);
+    for _ in 0..2 {
+        let begun = client.begin(Http2::request("GET", &path), true);
+        pass(WITHIN);
+        let answer = client.finish(begun).answer;
+        assert_eq!((answer.status, answer.body.len(), answer.complete), (200, 4_000, true));
+    }
+}
+
+#[test]
+fn a_slow_reader_that_is_fast_enough_gets_all_of_a_large_answer_and_its_trailers() {
+    let host = host(|limits| {
+        limits.write_idle = LIMIT;
+        (limits.rate_grace, limits.write_rate) = (LIMIT, 1_000);
+    });
+    // Whole when its head is, with a length, and longer than the host gathers.
+    for (service, length) in [("whole2", 100_000), ("whole3", 100_000), ("whole2", 300_000), ("whole3", 300_000)] {
+        let mut client = with_window(&host, 8_000);
+        let mut begun = client.begin(Http2::request("POST", &format!("/{service}")), false);
+        let sent: Vec<u8> = (0..length).map(|n| (n % 251) as u8).collect();
+        begun.body.send_data(sent.clone().into(), false).unwrap();
+        let trailers = HeaderMap::from_iter([(http::HeaderName::from_static("x-sum"), http::HeaderValue::from(7))]);
+        begun.body.send_trailers(trailers.clone()).unwrap();
+        let mut answer = client.head(begun);
+        let mut taken = Vec::new();
+        while let Some(chunk) = client.runtime().block_on(answer.body_mut().data()) {
+            let chunk = chunk.unwrap_or_else(|error| panic!("{service} after {}: {error}", taken.len()));
+            pass(DRIP);
+            answer.body_mut().flow_control().release_capacity(chunk.len()).unwrap();
+            taken.extend(chunk);
+        }
+        assert!(taken == sent, "{service}: {} of {length} bytes, or others", taken.len());
+        let ended = client.runtime().block_on(answer.body_mut().trailers()).unwrap();
+        assert_eq!(ended, Some(trailers), "{service}");
+        let line = host.log_line_for(answer.headers()["x-request-id"].to_str().unwrap());
+        assert_eq!((&line["outcome"], &line["sent"]["body"]), (&"ok".into(), &length.into()), "{line}");
+    }
 }

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::io;
 use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -14,7 +15,7 @@ use hostel_model::limits::ListenerLimits;
 use hostel_model::platform::Clock;
 use hostel_sandbox::GuestFailure;
 use http::header::CONNECTION;
-use http::{Method, Request, Response, StatusCode};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
@@ -25,9 +26,9 @@ use tokio::net::TcpStream;
 use super::frames::{FramedIo, PREFACE};
 use super::meter::{Claim, Meter};
 use super::rewind::Rewound;
-use super::streams::{Stream, StreamBody, StreamTasks, Streams};
+use super::streams::{AHEAD_BYTES, Stream, StreamBody, StreamTasks, Streams};
 use super::wire::GuardedIo;
-use super::{Door, Ingress, Phase};
+use super::{Ingress, Inside, Phase};
 use crate::answer::AnswerBody;
 use crate::dispatch::{Arrival, internal_error};
 use crate::edge::aim::{Aim, aim};
@@ -38,10 +39,14 @@ use crate::record::{Exchange, Origin, Protocol, RequestRecord};
 /// Bytes hyper may hold of an HTTP/1 connection in each direction; what is larger
 /// than a head's own limit never reaches it.
 const BUFFER_BYTES: usize = 64 * 1024;
-/// Bytes that may wait for the window of one HTTP/2 stream.
-const STREAM_BUFFER_BYTES: usize = 64 * 1024;
 /// How long an HTTP/2 client may take to close a connection it was told to leave.
 const GOAWAY_PATIENCE: Duration = Duration::from_millis(500);
+/// How long a connection without a request yet is waited for when the process drains:
+/// clients send their first request at once, others have connected ahead.
+const NEWCOMER_PATIENCE: Duration = Duration::from_secs(1);
+/// How long any connection is listened to when the process drains, and how often it is
+/// looked at from then on: a request may be in the system already.
+const LAST_LOOK: Duration = Duration::from_millis(20);
 /// How often a connection whose streams are at work is looked at.
 const IDLE_LOOK: Duration = Duration::from_millis(500);
 /// Unsent bytes that the system may hold: few, so that a client that takes little
@@ -55,8 +60,8 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// Serves `stream`, which came through `door`, to its end.
-    pub(super) async fn run(mut self, stream: TcpStream, door: &Door) {
+    /// Serves `stream` to its end; `inside` is what is behind the door it came in by.
+    pub(super) async fn run(mut self, stream: TcpStream, inside: &Inside) {
         let metrics = Arc::clone(&self.ingress.metrics);
         metrics.connections.inc();
         let panics = Arc::clone(&self.ingress.sandbox);
@@ -67,9 +72,9 @@ impl Connection {
             }
             // Where the system has no such option, only the limits are less exact.
             let _ = socket2::SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT_BYTES);
-            match &door.tls {
+            match &inside.tls {
                 Some(tls) => self.secured(tls.accept(stream)).await,
-                None => self.plain(stream, door.h2c).await,
+                None => self.plain(stream, inside.h2c).await,
             }
         });
         if served.catch_unwind().await.is_err() {
@@ -126,7 +131,8 @@ impl Connection {
             .half_close(false)
             .max_buf_size(BUFFER_BYTES)
             .serve_connection(io, service_fn(|request| self.answer_http1(request, &meter)));
-        self.until_the_end(connection, |connection| connection.graceful_shutdown()).await;
+        let told = self.told_to_leave(&meter);
+        self.until_the_end(connection, told, |connection| connection.graceful_shutdown()).await;
         self.log_left_over(&meter);
     }
 
@@ -155,49 +161,92 @@ impl Connection {
             .initial_connection_window_size(bytes_u32(limits.connection_window.0))
             .max_pending_accept_reset_streams(limits.reset_streams as usize)
             .max_local_error_reset_streams(limits.reset_streams_local as usize)
-            .max_send_buf_size(STREAM_BUFFER_BYTES)
+            .max_send_buf_size(AHEAD_BYTES)
             // Finds peers that are gone without a word while answers are on their way.
             .keep_alive_interval(limits.idle / 2)
             // A ping waits behind what a slow reader has not taken yet.
             .keep_alive_timeout(limits.write_idle)
             .serve_connection(io, service);
-        let mut connection = std::pin::pin!(connection);
-        let ended = {
-            let idle = std::pin::pin!(idle(&streams, &platform.clock, limits.idle));
-            let served =
-                self.until_the_end(connection.as_mut(), |connection| connection.get_mut().as_mut().graceful_shutdown());
-            // In this order, here and below: a connection that always has something to
-            // read uses up its turn, and what is asked after it is never ready.
-            matches!(select(idle, std::pin::pin!(served)).await, Either::Right(_))
-        };
-        if !ended {
-            connection.as_mut().graceful_shutdown();
-            let clock = &platform.clock;
-            let leaving = std::pin::pin!(async {
-                clock.sleep_until(clock.now().after(GOAWAY_PATIENCE)).await;
-                // A request may have been under way when the client was told.
-                idle(&streams, clock, GOAWAY_PATIENCE).await;
-            });
-            let mut phase = self.ingress.phase.clone();
-            let ending = std::pin::pin!(phase.wait_for(|phase| *phase == Phase::Ending));
-            select(ending, select(leaving, connection)).await;
-        }
+        let connection = std::pin::pin!(connection);
+        let served = self.until_it_rests(connection, &streams, |connection| connection.graceful_shutdown());
+        select(std::pin::pin!(streams.stuck.notified()), std::pin::pin!(served)).await;
     }
 
-    /// Polls `connection` until it ends, the process drains, or the drain ends.
-    async fn until_the_end<C: Future>(&self, connection: C, leave: impl Fn(std::pin::Pin<&mut C>)) {
-        let mut connection = std::pin::pin!(connection);
-        let mut phase = self.ingress.phase.clone();
-        {
-            let draining = std::pin::pin!(phase.wait_for(|phase| *phase != Phase::Serving));
-            if let Either::Right(_) = select(draining, connection.as_mut()).await {
-                return;
-            }
+    /// Polls `connection` until it ends or has had no stream for too long; then it is
+    /// told to `leave`.
+    async fn until_it_rests<C: Future>(
+        &self,
+        mut connection: Pin<&mut C>,
+        streams: &Streams,
+        leave: impl Fn(Pin<&mut C>),
+    ) {
+        let (clock, limits) = (&self.ingress.platform.clock, self.limits());
+        let rests = {
+            let idle = std::pin::pin!(idle(streams, clock, limits.idle));
+            let leave = |connection: Pin<&mut Pin<&mut C>>| leave(connection.get_mut().as_mut());
+            let served = self.until_the_end(connection.as_mut(), self.drains(), leave);
+            // In this order, here and wherever a connection is polled: one that always has
+            // something to read uses up its turn, and what is asked after it is never ready.
+            matches!(select(idle, std::pin::pin!(served)).await, Either::Left(_))
+        };
+        if !rests {
+            return;
         }
         leave(connection.as_mut());
+        let leaving = std::pin::pin!(async {
+            clock.sleep_until(clock.now().after(GOAWAY_PATIENCE)).await;
+            // A request may have been under way when the client was told.
+            idle(streams, clock, GOAWAY_PATIENCE).await;
+        });
+        let mut phase = self.ingress.phase.clone();
+        let ending = std::pin::pin!(phase.wait_for(|phase| *phase == Phase::Ending));
+        select(ending, select(leaving, connection)).await;
+    }
+
+    /// Polls `connection` until it ends or the drain does; when it is `told` to, it leaves.
+    async fn until_the_end<C: Future>(
+        &self,
+        connection: C,
+        told: impl Future<Output = ()>,
+        leave: impl Fn(Pin<&mut C>),
+    ) {
+        let mut connection = std::pin::pin!(connection);
+        if let Either::Right(_) = select(std::pin::pin!(told), connection.as_mut()).await {
+            return;
+        }
+        leave(connection.as_mut());
+        let mut phase = self.ingress.phase.clone();
         let ending = std::pin::pin!(phase.wait_for(|phase| *phase == Phase::Ending));
         // Either it is done, or it is dropped with its guests.
         select(ending, connection).await;
+    }
+
+    /// Ready once the process drains.
+    async fn drains(&self) {
+        let mut phase = self.ingress.phase.clone();
+        // Fails only if nobody is left who could tell, which says the same.
+        let _ = phase.wait_for(|phase| *phase != Phase::Serving).await;
+    }
+
+    fn is_draining(&self) -> bool {
+        *self.ingress.phase.borrow() != Phase::Serving
+    }
+
+    /// Ready once the process drains and no request can be on its way that the client
+    /// could not know to be too late: on a connection that was just made, or begun.
+    async fn told_to_leave(&self, meter: &Meter) {
+        self.drains().await;
+        let clock = &self.ingress.platform.clock;
+        let enough = clock.now().after(NEWCOMER_PATIENCE);
+        loop {
+            clock.sleep_until(clock.now().after(LAST_LOOK)).await;
+            // What the system has of the client is read before it is asked what there is.
+            tokio::task::yield_now().await;
+            let is_new = meter.is_unused() && clock.now() < enough;
+            if !is_new && !meter.is_mid_head() {
+                return;
+            }
+        }
     }
 
     fn limits(&self) -> &Arc<ListenerLimits> {
@@ -219,7 +268,11 @@ impl Connection {
         let origin = Origin::Outside { peer: self.peer.address, protocol, exchange: Arc::clone(&exchange) };
         let record = self.ingress.dispatcher.recorder.begin(self.new_id(), &method, &path, origin);
         meter.answer(&exchange, &record, head_only);
-        Ok(self.answer(request, aimed, &record, None).await)
+        let mut response = self.answer(request, aimed, &record, None).await;
+        if self.is_draining() {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        Ok(response)
     }
 
     async fn answer_http2(

@@ -14,8 +14,7 @@ use hostel_model::limits::ListenerLimits;
 use hostel_model::platform::{Clock, Monotonic};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::linger::Linger;
-use crate::pace::{Pace, PaceLimits};
+use super::paced::PacedIo;
 use crate::timer::Timer;
 
 #[cfg(test)]
@@ -100,34 +99,21 @@ impl Frames {
 
 /// A socket that keeps a client to its limits.
 pub struct FramedIo<S> {
-    socket: S,
+    socket: PacedIo<S>,
     frames: Frames,
     limits: Arc<ListenerLimits>,
     /// Since when the client owes the rest of what it began, and how often it had
     /// settled before.
     owing_since: Option<(Monotonic, u64)>,
     used: bool,
-    read_timer: Timer,
-    write_timer: Timer,
-    pace: Pace,
-    linger: Linger,
+    timer: Timer,
 }
 
 impl<S> FramedIo<S> {
     /// Guards `socket`.
     pub fn new(socket: S, clock: &Arc<dyn Clock>, limits: Arc<ListenerLimits>) -> Self {
-        let pace = PaceLimits::of_writes(&limits);
-        Self {
-            socket,
-            frames: Frames::default(),
-            limits,
-            owing_since: None,
-            used: false,
-            read_timer: Timer::new(Arc::clone(clock)),
-            write_timer: Timer::new(Arc::clone(clock)),
-            pace: Pace::new(pace),
-            linger: Linger::new(Arc::clone(clock)),
-        }
+        let (socket, timer) = (PacedIo::new(socket, clock, &limits), Timer::new(Arc::clone(clock)));
+        Self { socket, frames: Frames::default(), limits, owing_since: None, used: false, timer }
     }
 
     /// When the client must have completed what it owes.
@@ -139,17 +125,8 @@ impl<S> FramedIo<S> {
         let patience = if self.used { self.limits.header_read } else { self.limits.first_byte };
         let settled = self.frames.settled;
         let begun = self.owing_since.filter(|(_, before)| *before == settled);
-        let (since, _) = *self.owing_since.insert(begun.unwrap_or_else(|| (self.read_timer.now(), settled)));
+        let (since, _) = *self.owing_since.insert(begun.unwrap_or_else(|| (self.timer.now(), settled)));
         Some(since.after(patience))
-    }
-
-    fn progress<T>(&mut self, polled: Poll<io::Result<T>>, context: &mut Context<'_>) -> Poll<io::Result<T>> {
-        if polled.is_pending() {
-            let patience = self.pace.waits(self.write_timer.now());
-            std::task::ready!(self.write_timer.poll(patience, context));
-            return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client takes no bytes")));
-        }
-        polled
     }
 }
 
@@ -171,8 +148,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for FramedIo<S> {
                 }
                 this.frames.follow(bytes);
                 // Bytes that come all the time do not make a block that never ends.
-                let late =
-                    !bytes.is_empty() && this.deadline().is_some_and(|deadline| deadline <= this.read_timer.now());
+                let late = !bytes.is_empty() && this.deadline().is_some_and(|deadline| deadline <= this.timer.now());
                 Poll::Ready(if late { Err(too_slow()) } else { Ok(()) })
             }
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
@@ -180,7 +156,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for FramedIo<S> {
                 let Some(deadline) = this.deadline() else {
                     return Poll::Pending;
                 };
-                std::task::ready!(this.read_timer.poll(deadline, context));
+                std::task::ready!(this.timer.poll(deadline, context));
                 Poll::Ready(Err(too_slow()))
             }
         }
@@ -189,11 +165,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for FramedIo<S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for FramedIo<S> {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let this = self.get_mut();
-        let polled = Pin::new(&mut this.socket).poll_write(context, bytes);
-        let written = std::task::ready!(this.progress(polled, context))?;
-        this.pace.moved(this.write_timer.now(), written as u64);
-        Poll::Ready(Ok(written))
+        Pin::new(&mut self.get_mut().socket).poll_write(context, bytes)
     }
 
     fn poll_write_vectored(
@@ -201,11 +173,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for FramedIo<S> {
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let this = self.get_mut();
-        let polled = Pin::new(&mut this.socket).poll_write_vectored(context, slices);
-        let written = std::task::ready!(this.progress(polled, context))?;
-        this.pace.moved(this.write_timer.now(), written as u64);
-        Poll::Ready(Ok(written))
+        Pin::new(&mut self.get_mut().socket).poll_write_vectored(context, slices)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -213,17 +181,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for FramedIo<S> {
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        let polled = Pin::new(&mut this.socket).poll_flush(context);
-        if polled.is_ready() {
-            // Everything is with the system: nobody waits any more.
-            this.pace.moved(this.write_timer.now(), 0);
-        }
-        this.progress(polled, context)
+        Pin::new(&mut self.get_mut().socket).poll_flush(context)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        this.linger.poll(&mut this.socket, true, context)
+        self.get_mut().socket.poll_close(true, context)
     }
 }

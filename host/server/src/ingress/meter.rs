@@ -3,6 +3,7 @@
 //! HTTP/1.1 answers in order, so the exchange being answered is always the oldest one.
 
 use std::collections::VecDeque;
+use std::io::IoSlice;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hostel_model::platform::Monotonic;
@@ -20,6 +21,10 @@ pub struct Meter(Arc<Mutex<MeterState>>);
 #[derive(Default)]
 struct MeterState {
     writing: Framing,
+    /// Whether a head was ever complete, or refused.
+    used: bool,
+    /// Whether a head has begun, and is neither.
+    mid_head: bool,
     /// The exchange whose request is being read.
     current: Option<Arc<Exchange>>,
     /// Exchanges that no request has claimed yet, the oldest first.
@@ -77,39 +82,36 @@ impl Meter {
         first.filter(|claim| claim.refused.is_some() || claim.exchange.state().received.total() > 2)
     }
 
-    /// Whether nothing is being read or answered.
+    /// Whether no request was ever complete enough to be answered.
     #[must_use]
-    pub fn is_quiet(&self) -> bool {
-        let state = self.state();
-        state.current.is_none() && state.unclaimed.is_empty() && state.answering.is_empty()
+    pub fn is_unused(&self) -> bool {
+        !self.state().used
     }
 
-    /// The first byte of a request came.
-    pub fn begins(&self, now: Monotonic) {
-        let exchange = Arc::<Exchange>::default();
-        exchange.update(|seen| seen.first_byte = now);
-        self.state().current = Some(exchange);
-    }
-
-    /// When the first byte of the request that is being read came.
+    /// Whether the head of a request has begun to come, and is not complete.
     #[must_use]
-    pub fn began(&self) -> Option<Monotonic> {
-        self.state().current.as_ref().map(|exchange| exchange.state().first_byte)
+    pub fn is_mid_head(&self) -> bool {
+        self.state().mid_head
     }
 
-    /// So many bytes of a head came, and it is not complete.
-    pub fn partial(&self, bytes: usize) {
-        if let Some(exchange) = &self.state().current {
-            exchange.update(|seen| seen.received.line = bytes as u64);
-        }
+    /// So many bytes of a head came, the first of them at `began`, and it is not complete.
+    pub fn partial(&self, began: Monotonic, bytes: usize) {
+        let mut state = self.state();
+        state.mid_head = true;
+        let exchange = state.current.get_or_insert_default();
+        exchange.update(|seen| (seen.first_byte, seen.received.line) = (began, bytes as u64));
     }
 
     /// A head is complete. `bodyless` says that the request is, too.
-    pub fn head(&self, head: &Head, bodyless: bool) {
+    pub fn head(&self, began: Monotonic, head: &Head, bodyless: bool) {
         let mut state = self.state();
-        let exchange = if bodyless { state.current.take() } else { state.current.clone() };
-        let exchange = exchange.unwrap_or_default();
-        exchange.update(|seen| (seen.received.line, seen.received.headers) = (head.line, head.headers));
+        (state.used, state.mid_head) = (true, false);
+        let exchange = state.current.take().unwrap_or_default();
+        exchange.update(|seen| {
+            seen.first_byte = began;
+            (seen.received.line, seen.received.headers) = (head.line, head.headers);
+        });
+        state.current = (!bodyless).then(|| Arc::clone(&exchange));
         state.unclaimed.push_back(Claim { exchange, refused: None });
     }
 
@@ -130,44 +132,55 @@ impl Meter {
     }
 
     /// The head that is being read, of which there is `head`, may not be passed on.
-    pub fn refuse(&self, fault: Fault, head: &[u8]) {
+    pub fn refuse(&self, began: Monotonic, fault: Fault, head: &[u8]) {
         let mut state = self.state();
+        (state.used, state.mid_head) = (true, false);
         let exchange = state.current.take().unwrap_or_default();
-        exchange.update(|seen| seen.received.line = head.len() as u64);
+        exchange.update(|seen| (seen.first_byte, seen.received.line) = (began, head.len() as u64));
         let (method, path) = described(head);
         state.unclaimed.push_back(Claim { exchange, refused: Some(Box::new(RefusedHead { fault, method, path })) });
     }
 
-    /// Bytes of answers went out; how many answers are complete with them.
-    pub fn wrote(&self, mut bytes: &[u8], now: Monotonic) -> usize {
+    /// The first `count` bytes of `slices` went out; how many answers are complete with them.
+    pub fn wrote(&self, slices: &[IoSlice<'_>], mut count: usize, now: Monotonic) -> usize {
+        // Let go after the lock: their lines may be written then.
         let mut done = Vec::new();
         let mut state = self.state();
-        let state = &mut *state;
-        while !bytes.is_empty() {
-            let answering = state.answering.front();
-            let head_only = answering.is_some_and(|answering| answering.head_only);
-            // hyper itself answers what it cannot parse.
-            let unparsed = || state.unclaimed.front().map(|claim| &claim.exchange);
-            let Some(exchange) = answering.map(|answering| &answering.exchange).or_else(unparsed) else {
-                break;
-            };
-            let followed = exchange.update(|seen| {
-                seen.last_byte = now;
-                let followed = state.writing.follow(bytes, head_only, &mut seen.sent);
-                seen.status = state.writing.last_status();
-                seen.complete = followed.ended || state.writing.ends_with_connection();
-                followed
-            });
-            if followed.ended {
-                // Dropped at the end of this function: its line may be written now.
-                done.extend(state.answering.pop_front().map(|answering| answering.record));
-            }
-            bytes = bytes.get(followed.taken..).unwrap_or_default();
+        for slice in slices {
+            let bytes = slice.get(..count.min(slice.len())).unwrap_or_default();
+            count -= bytes.len();
+            state.follow(bytes, now, &mut done);
         }
         done.len()
     }
 
     fn state(&self) -> MutexGuard<'_, MeterState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl MeterState {
+    /// Adds the records of answers that are complete with `bytes` to `done`.
+    fn follow(&mut self, mut bytes: &[u8], now: Monotonic, done: &mut Vec<Arc<RequestRecord>>) {
+        while !bytes.is_empty() {
+            let answering = self.answering.front();
+            let head_only = answering.is_some_and(|answering| answering.head_only);
+            // hyper itself answers what it cannot parse.
+            let unparsed = || self.unclaimed.front().map(|claim| &claim.exchange);
+            let Some(exchange) = answering.map(|answering| &answering.exchange).or_else(unparsed) else {
+                return;
+            };
+            let followed = exchange.update(|seen| {
+                seen.last_byte = now;
+                let followed = self.writing.follow(bytes, head_only, &mut seen.sent);
+                seen.status = self.writing.last_status();
+                seen.complete = followed.ended || self.writing.ends_with_connection();
+                followed
+            });
+            if followed.ended {
+                done.extend(self.answering.pop_front().map(|answering| answering.record));
+            }
+            bytes = bytes.get(followed.taken..).unwrap_or_default();
+        }
     }
 }

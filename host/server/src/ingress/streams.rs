@@ -1,30 +1,52 @@
 //! The requests of one HTTP/2 connection: how many there are, and whether their clients take what they asked for.
 //!
-//! A response that waits for its client's window is not asked for more, and so
-//! cannot notice how long that lasts. A watch beside it does: it is polled by the
-//! same task, and drops the stream, which resets it.
+//! An answer is handed out in [`Piece`]s, which tell what becomes of them. The
+//! library (h2 0.4.20, below hyper 1.12) advances a piece only by what the client's
+//! windows had room for: `Prioritize::pop_frame` cuts frames to that, and a frame is
+//! then copied (`Data::encode_chunk`) or written (`FramedWrite::flush`). It drops a
+//! piece that is used up (`reclaim_frame`), those of a stream that is reset
+//! (`clear_queue`), and all when the connection is dropped (`recv_eof`).
+//!
+//! A watch beside each stream, polled by the same task, drops one whose client takes
+//! too little, which resets it. A stream whose end the library has cannot be reset; so
+//! it gets the end when the rest was taken. Only that of a short answer it gets at
+//! once: if that is not taken, the connection ends.
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
-use std::time::Duration;
+use std::task::{Context, Poll, Waker};
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use hostel_model::platform::{Clock, Monotonic, Spawn};
 use hostel_sandbox::BodyError;
+use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
+use tokio::sync::Notify;
 
 use crate::answer::AnswerBody;
 use crate::pace::{Pace, PaceLimits};
 use crate::record::{Exchange, RequestRecord};
 use crate::timer::Timer;
 
+#[cfg(test)]
+mod tests;
+
+/// Of an answer no longer than this the end is told with its last bytes. Of a longer
+/// one it costs an empty frame.
+const SHORT_BYTES: u64 = 4 * 1_024;
+/// How much of an answer may wait for its client before the guest is asked for more.
+pub const AHEAD_BYTES: usize = 64 * 1_024;
+/// What a piece counts besides its bytes: about what the library needs to keep it.
+const PIECE_BYTES: usize = 512;
+
 /// The streams of one connection.
 pub struct Streams {
     clock: Arc<dyn Clock>,
     open: AtomicU32,
     last_end: Mutex<Monotonic>,
+    /// An answer was not taken that only the connection's end can take back.
+    pub stuck: Notify,
 }
 
 impl Streams {
@@ -32,7 +54,7 @@ impl Streams {
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         let last_end = Mutex::new(clock.now());
-        Self { clock, open: AtomicU32::new(0), last_end }
+        Self { clock, open: AtomicU32::new(0), last_end, stuck: Notify::new() }
     }
 
     /// Since when there is none, if there is none.
@@ -43,10 +65,19 @@ impl Streams {
     }
 }
 
-/// One stream, as long as it is open.
+/// One stream, as long as it is open or something of its answer was not taken.
 pub struct Stream {
     streams: Arc<Streams>,
-    pace: Mutex<Pace>,
+    answer: Mutex<Handed>,
+}
+
+/// What was handed out of an answer.
+struct Handed {
+    pace: Pace,
+    /// Bytes that the client has not taken, and what their pieces count.
+    left: usize,
+    /// Who is to be woken when no more than so much is left.
+    waiting: Option<(usize, Waker)>,
 }
 
 impl Stream {
@@ -54,11 +85,73 @@ impl Stream {
     #[must_use]
     pub fn begin(streams: &Arc<Streams>, limits: PaceLimits) -> Arc<Self> {
         streams.open.fetch_add(1, Ordering::AcqRel);
-        Arc::new(Self { streams: Arc::clone(streams), pace: Mutex::new(Pace::new(limits)) })
+        let mut pace = Pace::new(limits);
+        // What the library takes ahead counts as taken, as HTTP/1 counts what the system
+        // takes: until they have their first turn, streams wait for each other.
+        pace.moved(streams.clock.now(), AHEAD_BYTES as u64);
+        let answer = Mutex::new(Handed { pace, left: 0, waiting: None });
+        Arc::new(Self { streams: Arc::clone(streams), answer })
     }
 
-    fn pace(&self) -> MutexGuard<'_, Pace> {
-        self.pace.lock().unwrap_or_else(PoisonError::into_inner)
+    fn answer(&self) -> MutexGuard<'_, Handed> {
+        self.answer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn hand_out(self: &Arc<Self>, bytes: Bytes) -> Piece {
+        let mut answer = self.answer();
+        answer.left += bytes.len() + PIECE_BYTES;
+        // The library may wait with it, and asks for more when the client has a window.
+        answer.pace.waits(self.streams.clock.now());
+        Piece { bytes, stream: Arc::clone(self) }
+    }
+
+    /// `bytes` were taken, and with them `rest` counts no more. The library may hold its
+    /// locks, so nothing here may call it.
+    fn taken(&self, bytes: usize, rest: usize) {
+        let now = self.streams.clock.now();
+        let mut answer = self.answer();
+        let left = answer.left.saturating_sub(bytes + rest);
+        let waits = left > 0 && answer.pace.ends().is_some();
+        answer.left = left;
+        answer.pace.moved(now, bytes as u64);
+        if waits {
+            answer.pace.waits(now);
+        }
+        let woken = answer.waiting.take_if(|(most, _)| left <= *most);
+        drop(answer);
+        if let Some((_, waker)) = woken {
+            waker.wake();
+        }
+    }
+
+    /// Ready once no more than `most` is left; until then the client is waited for.
+    fn poll_left(&self, most: usize, context: &mut Context<'_>) -> Poll<()> {
+        let now = self.streams.clock.now();
+        let mut answer = self.answer();
+        if answer.left <= most {
+            answer.pace.moved(now, 0);
+            return Poll::Ready(());
+        }
+        answer.pace.waits(now);
+        answer.waiting = Some((most, context.waker().clone()));
+        Poll::Pending
+    }
+
+    /// Ready when there is nothing more to watch, or the client's time is over.
+    /// `answered` says that the library has the end of the answer.
+    fn poll_watch(&self, answered: bool, timer: &mut Timer, context: &mut Context<'_>) -> Poll<()> {
+        if answered && self.poll_left(0, context).is_ready() {
+            return Poll::Ready(());
+        }
+        // Bytes that are taken only put it off, which is seen when the timer rings.
+        let Some(patience) = self.answer().pace.ends() else {
+            return Poll::Pending;
+        };
+        std::task::ready!(timer.poll(patience, context));
+        if answered {
+            self.streams.stuck.notify_one();
+        }
+        Poll::Ready(())
     }
 }
 
@@ -66,6 +159,33 @@ impl Drop for Stream {
     fn drop(&mut self) {
         *self.streams.last_end.lock().unwrap_or_else(PoisonError::into_inner) = self.streams.clock.now();
         self.streams.open.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// Bytes of an answer on their way through the library.
+pub struct Piece {
+    bytes: Bytes,
+    stream: Arc<Stream>,
+}
+
+impl Buf for Piece {
+    fn remaining(&self) -> usize {
+        self.bytes.len()
+    }
+
+    fn chunk(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    fn advance(&mut self, count: usize) {
+        self.bytes.advance(count);
+        self.stream.taken(count, 0);
+    }
+}
+
+impl Drop for Piece {
+    fn drop(&mut self) {
+        self.stream.taken(0, self.bytes.len() + PIECE_BYTES);
     }
 }
 
@@ -101,14 +221,15 @@ where
         let stream = self.begun.lock().unwrap_or_else(PoisonError::into_inner).take();
         let mut timer = Timer::new(Arc::clone(&self.clock));
         self.spawn.task(Box::pin(async move {
-            let mut work = std::pin::pin!(work);
+            let mut work = std::pin::pin!(Some(work));
             std::future::poll_fn(|context| {
-                if work.as_mut().poll(context).is_ready() {
-                    return Poll::Ready(());
+                if work.as_mut().as_pin_mut().is_some_and(|work| work.poll(context).is_ready()) {
+                    // What it holds is needed no longer than it is at work.
+                    work.set(None);
                 }
-                // Only ever changed by the work itself, which was polled just now.
-                match stream.as_ref().and_then(|stream| stream.pace().ends()) {
-                    Some(patience) => timer.poll(patience, context),
+                match &stream {
+                    Some(stream) => stream.poll_watch(work.is_none(), &mut timer, context),
+                    None if work.is_none() => Poll::Ready(()),
                     None => Poll::Pending,
                 }
             })
@@ -117,24 +238,7 @@ where
     }
 }
 
-/// Of a body no longer than this the end is told with its last bytes: that much a
-/// client may leave waiting for its window on each stream until the connection has
-/// rested too long. A longer one is watched until its client has room for more,
-/// which costs one empty frame.
-const SHORT_BYTES: u64 = 4 * 1_024;
-
-/// Of an answer so much is handed on at once: the library takes a piece whole when
-/// its client has room for one byte, and only its end shows that the client took it.
-const PIECE_BYTES: usize = 4 * 1_024;
-/// The same for a client that has taken [`QUICK_BYTES`] as fast as they came: as
-/// much as one frame holds.
-const LARGE_PIECE_BYTES: usize = 16 * 1_024;
-/// What a client must take without a wait to get large pieces.
-const QUICK_BYTES: u64 = 64 * 1_024;
-/// A wait, as opposed to another task's turn.
-const WAIT: Duration = Duration::from_millis(10);
-
-/// An answer on its way over a stream: counted, and its waits for the client noted.
+/// An answer on its way over a stream, counted.
 pub struct StreamBody {
     inner: AnswerBody,
     stream: Arc<Stream>,
@@ -143,16 +247,10 @@ pub struct StreamBody {
     _record: Arc<RequestRecord>,
     /// Nothing of it may be sent: the library does not see to that in HTTP/2.
     bodyless: bool,
-    /// What is left of the guest's last frame.
-    rest: Bytes,
-    /// How large that was.
-    frame_bytes: usize,
-    /// When the last frame was handed out.
-    last_at: Monotonic,
-    /// Bytes taken without a wait since the last one.
-    quick: u64,
-    last: u64,
     sent: u64,
+    /// Whether the last bytes of it were handed out.
+    ended: bool,
+    trailers: Option<HeaderMap>,
 }
 
 impl StreamBody {
@@ -166,90 +264,55 @@ impl StreamBody {
         record: Arc<RequestRecord>,
         bodyless: bool,
     ) -> Self {
-        let now = stream.streams.clock.now();
-        let complete = bodyless || inner.is_end_stream();
-        exchange.update(|seen| (seen.last_byte, seen.complete) = (now, complete));
-        Self {
-            inner,
-            stream,
-            exchange,
-            _record: record,
-            bodyless,
-            rest: Bytes::new(),
-            frame_bytes: 0,
-            last_at: now,
-            quick: 0,
-            last: 0,
-            sent: 0,
-        }
+        let (sent, ended, trailers) = (0, false, None);
+        let body = Self { inner, stream, exchange, _record: record, bodyless, sent, ended, trailers };
+        body.note(0, body.is_end_stream());
+        body
     }
 
-    /// Notes what is handed out, and hands it out.
-    fn took(&mut self, polled: Option<Result<Frame<Bytes>, BodyError>>) -> Option<Result<Frame<Bytes>, BodyError>> {
+    /// So many bytes are handed out, and with them perhaps the end.
+    fn note(&self, bytes: u64, complete: bool) {
         let now = self.stream.streams.clock.now();
-        let bytes = match &polled {
-            Some(Ok(frame)) => frame.data_ref().map_or(0, |data| data.len() as u64),
-            Some(Err(_)) | None => 0,
-        };
-        let complete = match &polled {
-            Some(Ok(frame)) => frame.is_trailers() || self.is_end_stream(),
-            Some(Err(_)) => false,
-            None => true,
-        };
         self.exchange.update(|seen| {
             seen.last_byte = now;
             seen.sent.body += bytes;
             seen.complete |= complete;
         });
-        (self.last, self.sent, self.last_at) = (bytes, self.sent + bytes, now);
-        if polled.is_some() {
-            // Until it is asked again, the client takes what it got; at the least rate
-            // it may take its time for that much.
-            let mut pace = self.stream.pace();
-            pace.moved(now, bytes);
-            pace.waits(now);
-        }
-        polled
     }
 }
 
 impl Body for StreamBody {
-    type Data = Bytes;
+    type Data = Piece;
     type Error = BodyError;
 
-    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Piece>, BodyError>>> {
         let this = self.get_mut();
-        let (now, taken) = (this.stream.streams.clock.now(), std::mem::take(&mut this.last));
-        this.stream.pace().moved(now, 0);
-        this.quick = if now.since(this.last_at) < WAIT { this.quick + taken } else { 0 };
-        if this.rest.is_empty() {
-            let polled = std::task::ready!(Pin::new(&mut this.inner).poll_frame(context));
-            match polled.map(|frame| frame.map(Frame::into_data)) {
-                Some(Ok(Ok(data))) => (this.frame_bytes, this.rest) = (data.len(), data),
-                Some(Ok(Err(frame))) => return Poll::Ready(this.took(Some(Ok(frame)))),
-                Some(Err(error)) => return Poll::Ready(this.took(Some(Err(error)))),
-                None => return Poll::Ready(this.took(None)),
+        while !this.ended {
+            std::task::ready!(this.stream.poll_left(AHEAD_BYTES, context));
+            let frame = std::task::ready!(Pin::new(&mut this.inner).poll_frame(context)).transpose()?;
+            match frame.map(Frame::into_data) {
+                Some(Ok(data)) => {
+                    this.sent += data.len() as u64;
+                    this.note(data.len() as u64, this.is_end_stream());
+                    return Poll::Ready(Some(Ok(Frame::data(this.stream.hand_out(data)))));
+                }
+                // The library asks for nothing behind them, but the guest ends only then.
+                Some(Err(frame)) => this.trailers = frame.into_trailers().ok(),
+                None => this.ended = true,
             }
         }
-        let most = if this.quick < QUICK_BYTES { PIECE_BYTES } else { LARGE_PIECE_BYTES };
-        let piece = this.rest.split_to(this.rest.len().min(most));
-        // The last of a large frame may wait long for its window: without the rest.
-        let shares = this.rest.is_empty() && this.frame_bytes > 2 * piece.len();
-        let piece = if shares { Bytes::copy_from_slice(&piece) } else { piece };
-        Poll::Ready(this.took(Some(Ok(Frame::data(piece)))))
+        if this.sent > SHORT_BYTES {
+            std::task::ready!(this.stream.poll_left(0, context));
+        }
+        this.note(0, true);
+        Poll::Ready(this.trailers.take().map(|trailers| Ok(Frame::trailers(trailers))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.bodyless || (self.sent <= SHORT_BYTES && self.rest.is_empty() && self.inner.is_end_stream())
+        self.bodyless || (self.sent <= SHORT_BYTES && self.inner.is_end_stream())
     }
 
     fn size_hint(&self) -> SizeHint {
-        let (left, inner) = (self.rest.len() as u64, self.inner.size_hint());
-        let mut hint = SizeHint::new();
-        hint.set_lower(inner.lower() + left);
-        if let Some(upper) = inner.upper() {
-            hint.set_upper(upper + left);
-        }
-        hint
+        self.inner.size_hint()
     }
 }

@@ -16,10 +16,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::chunks::BodyScan;
 use super::head::{HeadScan, Scanned};
-use super::linger::Linger;
 use super::meter::Meter;
+use super::paced::PacedIo;
 use crate::edge::Fault;
-use crate::pace::{Pace, PaceLimits};
 use crate::timer::Timer;
 
 /// What the parser gets in place of a head that was refused. Whatever the refusal
@@ -34,7 +33,7 @@ const NO_UPGRADE: &[u8; 7] = b"hostel-";
 
 /// A socket that reports to a [`Meter`] and keeps a client to its limits.
 pub struct GuardedIo<S> {
-    socket: S,
+    socket: PacedIo<S>,
     meter: Meter,
     limits: Arc<ListenerLimits>,
     reading: Reading,
@@ -45,15 +44,14 @@ pub struct GuardedIo<S> {
     released: usize,
     /// Where among the bytes just taken in the names of `Upgrade` fields are.
     upgrades: Vec<usize>,
+    /// When the first byte of the request that is being read came.
+    began: Option<Monotonic>,
+    /// Heads that were handed on, and whose answers are not complete.
+    unanswered: usize,
     /// Since when nothing was to be done.
     quiet_since: Option<Monotonic>,
     used: bool,
-    read_timer: Timer,
-    write_timer: Timer,
-    pace: Pace,
-    /// Whether an answer is complete, and the next one starts anew.
-    answered: bool,
-    linger: Linger,
+    timer: Timer,
 }
 
 enum Reading {
@@ -68,22 +66,19 @@ enum Reading {
 impl<S> GuardedIo<S> {
     /// Guards `socket`.
     pub fn new(socket: S, meter: Meter, clock: &Arc<dyn Clock>, limits: Arc<ListenerLimits>) -> Self {
-        let pace = Pace::new(PaceLimits::of_writes(&limits));
         Self {
-            socket,
+            socket: PacedIo::new(socket, clock, &limits),
             meter,
             reading: Reading::Head(HeadScan::new((&*limits).into())),
             limits,
             held: Vec::new(),
             released: 0,
             upgrades: Vec::new(),
+            began: None,
+            unanswered: 0,
             quiet_since: None,
             used: false,
-            read_timer: Timer::new(Arc::clone(clock)),
-            write_timer: Timer::new(Arc::clone(clock)),
-            pace,
-            answered: false,
-            linger: Linger::new(Arc::clone(clock)),
+            timer: Timer::new(Arc::clone(clock)),
         }
     }
 
@@ -98,18 +93,16 @@ impl<S> GuardedIo<S> {
                     Ok((taken, ended)) => {
                         passed += taken;
                         if ended {
-                            self.reading = Reading::Head(HeadScan::new((&*self.limits).into()));
+                            self.await_head();
                         }
                     }
                     Err(_broken) => self.reading = Reading::Broken,
                 },
                 Reading::Head(scan) => {
-                    if self.meter.began().is_none() {
-                        self.meter.begins(now);
-                    }
+                    let began = *self.began.get_or_insert(now);
                     match scan.scan(rest) {
                         Scanned::Partial => {
-                            self.meter.partial(rest.len());
+                            self.meter.partial(began, rest.len());
                             break;
                         }
                         Scanned::Complete(head) => {
@@ -118,22 +111,34 @@ impl<S> GuardedIo<S> {
                             }
                             passed += usize::try_from(head.line + head.headers).unwrap_or(usize::MAX);
                             let body = BodyScan::new(head.body);
-                            self.meter.head(&head, body.is_over());
-                            self.reading = if body.is_over() {
-                                Reading::Head(HeadScan::new((&*self.limits).into()))
+                            self.meter.head(began, &head, body.is_over());
+                            self.unanswered += 1;
+                            if body.is_over() {
+                                self.await_head();
                             } else {
-                                Reading::Body(body)
-                            };
+                                self.reading = Reading::Body(body);
+                            }
                         }
-                        Scanned::Refused(fault) => {
-                            self.meter.refuse(fault, rest);
-                            self.reading = Reading::Refused;
-                        }
+                        Scanned::Refused(fault) => self.refuse(fault, rest),
                     }
                 }
             }
         }
         passed
+    }
+
+    /// A request is complete; the next one has not begun.
+    fn await_head(&mut self) {
+        self.began = None;
+        self.reading = Reading::Head(HeadScan::new((&*self.limits).into()));
+    }
+
+    /// Nothing of the head that is being read, of which there is `head`, is handed on.
+    fn refuse(&mut self, fault: Fault, head: &[u8]) {
+        let began = self.began.take().unwrap_or_else(|| self.timer.now());
+        self.meter.refuse(began, fault, head);
+        self.unanswered += 1;
+        self.reading = Reading::Refused;
     }
 
     /// Takes in what was added to `buffer` after `before`; true if something may
@@ -199,52 +204,41 @@ impl<S> GuardedIo<S> {
 
     /// What becomes of a client that sends nothing: ready if its time is over.
     fn poll_silence(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let now = self.read_timer.now();
-        let deadline = match (&self.reading, self.meter.began()) {
+        let deadline = match (&self.reading, self.began) {
             (Reading::Head(_), Some(began)) => began.after(self.limits.header_read),
-            (Reading::Head(_), None) if self.meter.is_quiet() => {
+            (Reading::Head(_), None) if self.unanswered == 0 => {
                 let patience = if self.used { self.limits.idle } else { self.limits.first_byte };
-                self.quiet_since.get_or_insert(now).after(patience)
+                self.quiet_since.get_or_insert_with(|| self.timer.now()).after(patience)
             }
             // Its request is at work, and its body has limits of its own.
             _ => return Poll::Pending,
         };
-        self.read_timer.poll(deadline, context)
+        self.timer.poll(deadline, context)
     }
 
     /// Refuses the head that did not come in time.
     fn refuse_slow(&mut self) {
         let fault = Fault::new(Failure::RequestTimeout, "the head was not complete within `limits.header_read`");
-        self.meter.refuse(fault, &self.held);
-        self.reading = Reading::Refused;
         let held = std::mem::take(&mut self.held);
+        self.refuse(fault, &held);
         self.hold(held, 0);
     }
 
     /// Whether the client may still be sending what nobody will read.
     fn is_mid_message(&self) -> bool {
-        !matches!(self.reading, Reading::Head(_)) || self.meter.began().is_some()
+        !matches!(self.reading, Reading::Head(_)) || self.began.is_some()
     }
 
-    fn wrote(&mut self, bytes: &[u8], context: &mut Context<'_>) {
-        let now = self.write_timer.now();
-        self.pace.moved(now, bytes.len() as u64);
-        if self.meter.wrote(bytes, now) > 0 {
-            self.answered = true;
+    /// So much of `slices` went out.
+    fn wrote(&mut self, slices: &[IoSlice<'_>], count: usize, context: &mut Context<'_>) {
+        let answered = self.meter.wrote(slices, count, self.timer.now());
+        if answered > 0 {
+            self.unanswered = self.unanswered.saturating_sub(answered);
+            self.socket.ends_answer();
             // Nobody asks for the next request before it comes: its limit begins here.
             // If it has passed already, the task was woken and will ask.
             let _ = self.poll_silence(context);
         }
-    }
-
-    /// Gives up on a client that takes nothing, or too little.
-    fn progress<T>(&mut self, polled: Poll<io::Result<T>>, context: &mut Context<'_>) -> Poll<io::Result<T>> {
-        if polled.is_pending() {
-            let patience = self.pace.waits(self.write_timer.now());
-            std::task::ready!(self.write_timer.poll(patience, context));
-            return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client takes no bytes")));
-        }
-        polled
     }
 }
 
@@ -265,8 +259,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for GuardedIo<S> {
             match Pin::new(&mut this.socket).poll_read(context, buffer) {
                 Poll::Ready(Ok(())) if buffer.filled().len() == before => return Poll::Ready(Ok(())),
                 Poll::Ready(Ok(())) => {
-                    let now = this.read_timer.now();
-                    let slow = this.meter.began().is_some_and(|began| began.after(this.limits.header_read) <= now);
+                    let now = this.timer.now();
+                    let slow = this.began.is_some_and(|began| began.after(this.limits.header_read) <= now);
                     let complete = this.receive(buffer, before, now);
                     if buffer.filled().len() > before {
                         return Poll::Ready(Ok(()));
@@ -279,7 +273,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for GuardedIo<S> {
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Pending => {
                     std::task::ready!(this.poll_silence(context));
-                    if this.meter.began().is_none() {
+                    if this.began.is_none() {
                         // As if the client had left: nothing is owed to it.
                         return Poll::Ready(Ok(()));
                     }
@@ -293,10 +287,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for GuardedIo<S> {
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for GuardedIo<S> {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        let polled = Pin::new(&mut this.socket).poll_write(context, bytes);
-        let written = std::task::ready!(this.progress(polled, context))?;
-        this.wrote(bytes.get(..written).unwrap_or_default(), context);
-        Poll::Ready(Ok(written))
+        let count = std::task::ready!(Pin::new(&mut this.socket).poll_write(context, bytes))?;
+        this.wrote(&[IoSlice::new(bytes)], count, context);
+        Poll::Ready(Ok(count))
     }
 
     fn poll_write_vectored(
@@ -305,17 +298,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for GuardedIo<S> {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        let polled = Pin::new(&mut this.socket).poll_write_vectored(context, slices);
-        let written = std::task::ready!(this.progress(polled, context))?;
-        let mut left = written;
-        for slice in slices {
-            let part = slice.get(..left.min(slice.len())).unwrap_or_default();
-            if !part.is_empty() {
-                this.wrote(part, context);
-            }
-            left -= part.len();
-        }
-        Poll::Ready(Ok(written))
+        let count = std::task::ready!(Pin::new(&mut this.socket).poll_write_vectored(context, slices))?;
+        this.wrote(slices, count, context);
+        Poll::Ready(Ok(count))
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -323,21 +308,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for GuardedIo<S> {
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        let polled = Pin::new(&mut this.socket).poll_flush(context);
-        if polled.is_ready() {
-            // Everything is with the system: nobody waits any more.
-            this.pace.moved(this.write_timer.now(), 0);
-            if std::mem::take(&mut this.answered) {
-                this.pace = Pace::new(PaceLimits::of_writes(&this.limits));
-            }
-        }
-        this.progress(polled, context)
+        Pin::new(&mut self.get_mut().socket).poll_flush(context)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let drains = this.is_mid_message();
-        this.linger.poll(&mut this.socket, drains, context)
+        this.socket.poll_close(drains, context)
     }
 }
