@@ -28,7 +28,9 @@ pub struct Line<'a> {
     /// Where it came from.
     pub origin: &'a Origin,
     /// Where it went.
-    pub service: Option<&'a (ServiceName, RevisionNumber)>,
+    pub service: Option<&'a ServiceName>,
+    /// The revision it ran in.
+    pub revision: Option<RevisionNumber>,
     /// By which route.
     pub route: Option<&'a str>,
     /// Its method.
@@ -133,8 +135,8 @@ impl<'a> Line<'a> {
             peer,
             protocol,
             caller,
-            service: self.service.map(|(name, _)| name.as_str()),
-            revision: self.service.map(|(_, revision)| revision.to_string()),
+            service: self.service.map(ServiceName::as_str),
+            revision: self.revision.map(|revision| revision.to_string()),
             route: self.route,
             method: self.method,
             path: self.path,

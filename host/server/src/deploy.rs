@@ -1,34 +1,52 @@
-//! The single writer: from a resolved configuration to a snapshot in force, or to every reason why not.
+//! The single writer: every change of code or configuration, whoever asks for it, becomes one order to one deployer.
 //!
 //! Order is what makes it safe. Everything that can fail comes before the
 //! journal; the journal comes before the swap; after the swap nothing can fail.
 //! So a deployment that fails changes nothing, and what is live is on disk.
+//!
+//! In reading order: `order` (what is asked and answered), `handle` (the queue and
+//! its thread), `step` (what an order means for each service), `assemble` (from
+//! steps to a snapshot), `keep` (what becomes of old revisions).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use hostel_model::digest::{Digest, RevisionId, RevisionNumber};
+use hostel_model::digest::Digest;
 use hostel_model::grant::Grants;
 use hostel_model::limits::Limits;
 use hostel_model::name::ServiceName;
 use hostel_model::plan::Isolation;
 use hostel_model::platform::Platform;
-use hostel_model::route::{RoutePattern, RouteTable};
-use hostel_sandbox::{CompileError, CompiledService, Sandbox, ServiceSpec};
-use hostel_storage::{Artifacts, Change, Journal, KeyValue, NewEntry, StorageError};
-use thiserror::Error;
+use hostel_model::rollout::Rollout;
+use hostel_model::route::{Methods, PathPattern, RoutePattern};
+use hostel_model::standing::Standing;
+use hostel_model::units::ByteSize;
+use hostel_sandbox::Sandbox;
+use hostel_storage::{Artifacts, Batch, Change, Journal, KeptRevision, KeyValue, NewEntry, StorageError};
 
-use crate::live::{LiveService, LiveTable, Snapshot};
+use crate::live::{LiveTable, Settings, Snapshot};
 use crate::metrics::Metrics;
 
-/// A service to deploy, everything read and checked.
+pub use assemble::build_table;
+pub use handle::{DeployerHandle, Hold};
+pub use keep::compile_ahead;
+pub use order::{Author, DeployError, Done, Order, RejectReason, ServiceChange, What};
+use step::{Attempt, Step};
+
+mod assemble;
+mod handle;
+mod keep;
+pub mod order;
+mod step;
+
+/// A service as the folder has it, everything read and checked.
 #[derive(Clone, Debug)]
 pub struct ServiceRequest {
     /// Its name.
     pub name: ServiceName,
-    /// Its component.
-    pub bytes: Vec<u8>,
+    /// Its component; nothing if its file is missing or cannot be read.
+    pub component: Option<Arc<[u8]>>,
     /// What leads to it.
     pub routes: Vec<RoutePattern>,
     /// What it may touch.
@@ -37,39 +55,19 @@ pub struct ServiceRequest {
     pub limits: Limits,
     /// Whether its instances are used again.
     pub isolation: Isolation,
+    /// How it goes from one revision to the next.
+    pub rollout: Rollout,
+    /// Whether it is there because of its file alone, and goes with it.
+    pub dropped: bool,
 }
 
-/// All that is to be live afterwards.
+/// All that the folder wants to be live.
 #[derive(Clone, Debug, Default)]
 pub struct DeployRequest {
     /// The services.
     pub services: Vec<ServiceRequest>,
     /// For each listener the services it serves; none stands for all.
     pub listeners: Vec<Option<BTreeSet<ServiceName>>>,
-}
-
-/// Why nothing was deployed.
-#[derive(Debug, Error)]
-pub enum DeployError {
-    /// Components that cannot become services, each with its reason.
-    #[error("{} cannot be deployed", names(.0))]
-    Rejected(Vec<(ServiceName, CompileError)>),
-    /// Two routes are the same; the configuration is checked before, so this
-    /// comes from elsewhere.
-    #[error("the routes `{first}` and `{second}` are the same; give one of them another path or method")]
-    RouteConflict {
-        /// The one that came first.
-        first: String,
-        /// The other.
-        second: String,
-    },
-    /// The disk failed.
-    #[error("the deployment could not be recorded")]
-    Storage(#[from] StorageError),
-}
-
-fn names(rejected: &[(ServiceName, CompileError)]) -> String {
-    rejected.iter().map(|(name, _)| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
 /// Where deployments are kept.
@@ -82,6 +80,21 @@ pub struct Store {
     pub keyvalue: KeyValue,
 }
 
+/// What the folder said last.
+#[derive(Clone, Default)]
+struct Folder {
+    services: BTreeMap<ServiceName, Known>,
+    listeners: Vec<Option<BTreeSet<ServiceName>>>,
+}
+
+/// What the folder said of one service.
+#[derive(Clone)]
+struct Known {
+    settings: Settings,
+    /// Of its file, if it could be read.
+    digest: Option<Digest>,
+}
+
 /// The only one who changes what is live.
 pub struct Deployer {
     sandbox: Arc<Sandbox>,
@@ -89,175 +102,204 @@ pub struct Deployer {
     store: Arc<Store>,
     metrics: Arc<Metrics>,
     platform: Platform,
-}
-
-/// A service that compiled, and whether its revision is new.
-struct Candidate {
-    compiled: CompiledService,
-    routes: Vec<RoutePattern>,
-    bytes: Option<Vec<u8>>,
+    /// The most memory an instance of a service without a table may have.
+    memory_max: ByteSize,
+    folder: Folder,
+    standings: BTreeMap<ServiceName, Standing>,
+    /// Files of the folder that were found to be unusable: not tried again before they change.
+    refused: BTreeMap<ServiceName, Digest>,
 }
 
 impl Deployer {
-    /// The writer of `live`, over `store`.
-    #[must_use]
+    /// The writer of `live`, over `store`, from where the journal ends.
+    ///
+    /// # Errors
+    /// If the journal cannot be read.
     pub fn new(
         sandbox: Arc<Sandbox>,
         live: Arc<LiveTable>,
         store: Arc<Store>,
         metrics: Arc<Metrics>,
         platform: Platform,
-    ) -> Self {
-        Self { sandbox, live, store, metrics, platform }
+        memory_max: ByteSize,
+    ) -> Result<Self, StorageError> {
+        let standings = store.journal.standings()?;
+        let standings = standings.into_iter().map(|(name, entry)| (name, entry.standing)).collect();
+        let (folder, refused) = (Folder::default(), BTreeMap::new());
+        Ok(Self { sandbox, live, store, metrics, platform, memory_max, folder, standings, refused })
     }
 
-    /// Puts `request` in force, whole or not at all. Compiles, so it blocks for
-    /// seconds: call it on a thread of its own. `progress` is told each service
-    /// before it is compiled.
+    /// Does what `order` asks for, whole or not at all. Compiles, so it blocks for
+    /// seconds: call it on a thread of its own.
     ///
     /// # Errors
     /// Every reason found; nothing has changed then.
-    pub fn deploy(
-        &mut self,
-        request: DeployRequest,
-        progress: &dyn Fn(&ServiceName),
-    ) -> Result<Arc<Snapshot>, DeployError> {
-        let mut candidates = Vec::new();
-        let mut rejected = Vec::new();
-        for service in request.services {
-            progress(&service.name);
-            let name = service.name.clone();
-            match self.compile(service)? {
-                Ok(candidate) => candidates.push(candidate),
-                Err(error) => rejected.push((name, error)),
-            }
+    pub fn carry_out(&mut self, order: Order) -> Result<Done, DeployError> {
+        let Order { what, by, dry_run, if_version } = order;
+        self.check_version(&what, if_version)?;
+        let strict = !matches!(what, What::Folder { strict: false, .. });
+        let mut attempt = self.attempt(what)?;
+        let snapshot = self.assemble(&mut attempt, strict)?;
+        let changes = self.changes(&attempt, &snapshot);
+        if dry_run {
+            let (rejected, version) = (attempt.rejected, self.store.journal.version()?);
+            return Ok(Done { changes, rejected, version, dry_run });
         }
-        if !rejected.is_empty() {
-            return Err(DeployError::Rejected(rejected));
-        }
-        self.route_tables_fit(&candidates, &request.listeners)?;
-        self.persist(&mut candidates)?;
-        let snapshot = self.snapshot(candidates, &request.listeners)?;
+        self.persist(&attempt, by)?;
         self.live.swap(snapshot);
-        let snapshot = self.live.load();
-        for service in snapshot.services.values() {
-            tracing::info!(service = %service.compiled.name(), revision = %service.compiled.revision, "revision is live");
+        self.take_over(&mut attempt);
+        for change in changes.iter().filter(|change| change.change == Change::TakenBack) {
+            self.metrics.taken_back(&change.service).inc();
         }
-        Ok(snapshot)
+        tell(&changes, &attempt, by);
+        self.collect(changes.iter().map(|change| &change.service));
+        Ok(Done { changes, rejected: attempt.rejected, version: self.store.journal.version()?, dry_run })
     }
 
-    /// The same bytes as the newest revision are that revision; others are the next.
-    fn compile(&self, service: ServiceRequest) -> Result<Result<Candidate, CompileError>, StorageError> {
-        let digest = Digest::of(&service.bytes);
-        let latest = self.store.journal.latest(&service.name)?;
-        let (number, known) = match latest {
-            Some(entry) if entry.digest == digest && entry.change == Change::Deployed => (entry.revision, true),
-            Some(entry) => (entry.revision.next(), false),
-            None => (RevisionNumber::FIRST, false),
+    fn check_version(&self, what: &What, expected: Option<u64>) -> Result<(), DeployError> {
+        let Some(expected) = expected else {
+            return Ok(());
         };
-        let spec = ServiceSpec {
-            name: service.name,
-            revision: RevisionId { number, digest },
-            grants: service.grants,
-            limits: service.limits,
-            isolation: service.isolation,
+        let journal = &self.store.journal;
+        let actual = match what.only_service() {
+            Some(service) => journal.latest(service)?.map_or(0, |entry| entry.sequence),
+            None => journal.version()?,
         };
-        let compiled = self.sandbox.compile(&service.bytes, spec, &self.store.keyvalue);
-        let bytes = (!known).then_some(service.bytes);
-        Ok(compiled.map(|compiled| Candidate { compiled, routes: service.routes, bytes }))
+        if actual == expected { Ok(()) } else { Err(DeployError::Outdated { expected, actual }) }
     }
 
-    fn route_tables_fit(
-        &self,
-        candidates: &[Candidate],
-        listeners: &[Option<BTreeSet<ServiceName>>],
-    ) -> Result<(), DeployError> {
-        for services in listeners {
-            let routes = candidates
-                .iter()
-                .filter(|candidate| serves(services.as_ref(), candidate.compiled.name()))
-                .flat_map(|candidate| candidate.routes.iter().cloned().map(|route| (route, ())))
-                .collect();
-            build_table(routes)?;
-        }
-        Ok(())
-    }
-
-    /// Artifacts first, durable each, then the entries that name them.
-    fn persist(&self, candidates: &mut [Candidate]) -> Result<(), StorageError> {
-        for candidate in candidates.iter_mut() {
-            let Some(bytes) = candidate.bytes.take() else {
-                continue;
-            };
-            let digest = self.store.artifacts.put(&bytes)?;
-            self.record(
-                candidate.compiled.name().clone(),
-                candidate.compiled.revision.number,
-                digest,
-                Change::Deployed,
-            )?;
-        }
-        let kept: BTreeSet<&ServiceName> = candidates.iter().map(|candidate| candidate.compiled.name()).collect();
-        let mut last = BTreeMap::new();
-        for entry in self.store.journal.entries()? {
-            last.insert(entry.service.clone(), entry);
-        }
-        for entry in
-            last.into_values().filter(|entry| entry.change == Change::Deployed && !kept.contains(&entry.service))
-        {
-            self.record(entry.service, entry.revision, entry.digest, Change::Removed)?;
-        }
-        Ok(())
-    }
-
-    fn record(
-        &self,
-        service: ServiceName,
-        revision: RevisionNumber,
-        digest: Digest,
-        change: Change,
-    ) -> Result<(), StorageError> {
+    /// Artifacts first, durable each, then the entries that name them, all in one step.
+    fn persist(&self, attempt: &Attempt, by: Author) -> Result<(), StorageError> {
         let since_1970 = self.platform.clock.wall().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let at_unix_ms = u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX);
-        self.store.journal.append(NewEntry { at_unix_ms, service, revision, digest, change }).map(drop)
+        let mut batch = Batch::default();
+        for (service, step) in &attempt.steps {
+            if step.is_new {
+                let bytes = match attempt.bytes.get(&step.revision.digest) {
+                    Some(bytes) => {
+                        self.store.artifacts.put(bytes)?;
+                        bytes.len() as u64
+                    }
+                    None => self.store.artifacts.size(&step.revision.digest)?.unwrap_or_default(),
+                };
+                let (service, revision) = (service.clone(), step.revision);
+                batch.revisions.push(KeptRevision { service, revision, bytes, at_unix_ms });
+            }
+            batch.entries.push(NewEntry {
+                at_unix_ms,
+                service: service.clone(),
+                revision: step.revision.number,
+                digest: step.revision.digest,
+                change: step.change,
+                by: by.to_string(),
+                why: step.why.clone(),
+                standing: step.standing.clone(),
+            });
+        }
+        if !batch.entries.is_empty() {
+            self.store.journal.record(batch)?;
+        }
+        Ok(())
     }
 
-    fn snapshot(
-        &self,
-        candidates: Vec<Candidate>,
-        listeners: &[Option<BTreeSet<ServiceName>>],
-    ) -> Result<Snapshot, DeployError> {
-        let live: Vec<(Arc<LiveService>, Vec<RoutePattern>)> = candidates
-            .into_iter()
-            .map(|candidate| {
-                let metrics = self.metrics.service(Some(candidate.compiled.name()));
-                (Arc::new(LiveService::new(candidate.compiled, metrics)), candidate.routes)
-            })
-            .collect();
-        let mut routes = Vec::new();
-        for services in listeners {
-            let served = live.iter().filter(|(service, _)| serves(services.as_ref(), service.compiled.name()));
-            let patterns =
-                served.flat_map(|(service, routes)| routes.iter().map(|route| (route.clone(), Arc::clone(service))));
-            routes.push(build_table(patterns.collect())?);
+    /// What is live now is what the next order begins with.
+    fn take_over(&mut self, attempt: &mut Attempt) {
+        self.folder = std::mem::take(&mut attempt.folder);
+        for (service, step) in &attempt.steps {
+            self.standings.insert(service.clone(), step.standing.clone());
         }
-        let services = live.into_iter().map(|(service, _)| (service.compiled.name().clone(), service)).collect();
-        Ok(Snapshot { services, routes })
+        self.refused.append(&mut attempt.refused);
+    }
+
+    /// What changes, with what each revision asks for more or less than the one before.
+    fn changes(&self, attempt: &Attempt, next: &Snapshot) -> Vec<ServiceChange> {
+        let now = self.live.load();
+        let change = |(service, step): (&ServiceName, &Step)| {
+            let before = self.standings.get(service);
+            let asks_before = match now.services.get(service).and_then(|service| service.live.as_ref()) {
+                Some(live) => Some(&live.asks),
+                None => before.map(|standing| &standing.approved),
+            };
+            // What was given up is there no more: then it is what serves instead.
+            let found = next.services.get(service).and_then(|service| {
+                let same = service.revisions().find(|one| one.compiled.revision == step.revision);
+                same.or(service.live.as_ref())
+            });
+            let asks = step.asks.as_ref().or(found.map(|revision| &revision.asks));
+            let difference = asks.map(|asks| asks_before.cloned().unwrap_or_default().difference(asks));
+            ServiceChange {
+                service: service.clone(),
+                change: step.change,
+                revision: step.revision,
+                from: before.and_then(|standing| standing.live),
+                live: step.standing.live,
+                weight: step.weight,
+                difference: difference.unwrap_or_default(),
+            }
+        };
+        attempt.steps.iter().map(change).collect()
+    }
+
+    /// What a service is granted that the folder does not name: nothing, and a route of its name.
+    fn settings_by_name(&self, name: &ServiceName) -> Settings {
+        let route = RoutePattern { methods: Methods::any(), host: None, path: PathPattern::below_name(name) };
+        let mut limits = Limits::default();
+        limits.memory = limits.memory.min(self.memory_max);
+        Settings {
+            routes: vec![route],
+            grants: Grants::default(),
+            limits,
+            isolation: Isolation::Request,
+            rollout: Rollout::default(),
+            dropped: true,
+        }
     }
 }
 
-fn serves(services: Option<&BTreeSet<ServiceName>>, name: &ServiceName) -> bool {
-    services.is_none_or(|services| services.contains(name))
+impl What {
+    /// The service it is about, if it is about one alone.
+    #[must_use]
+    pub fn only_service(&self) -> Option<&ServiceName> {
+        match self {
+            Self::Folder { .. } => None,
+            Self::Deploy { services, .. } if services.len() != 1 => None,
+            Self::Deploy { services, .. } => services.keys().next(),
+            Self::Promote(service)
+            | Self::Undeploy(service)
+            | Self::Disable(service)
+            | Self::Enable(service)
+            | Self::Approve(service)
+            | Self::Rollback { service, .. }
+            | Self::TakeBack { service, .. } => Some(service),
+        }
+    }
 }
 
-fn build_table<T>(routes: Vec<(RoutePattern, T)>) -> Result<RouteTable<T>, DeployError> {
-    let texts: Vec<String> = routes.iter().map(|(route, _)| route.to_string()).collect();
-    RouteTable::build(routes).map_err(|conflicts| {
-        let text = |index: Option<usize>| index.and_then(|index| texts.get(index)).cloned().unwrap_or_default();
-        let conflict = conflicts.first();
-        DeployError::RouteConflict {
-            first: text(conflict.map(|conflict| conflict.first)),
-            second: text(conflict.map(|conflict| conflict.second)),
+/// A line for people about each change.
+fn tell(changes: &[ServiceChange], attempt: &Attempt, by: Author) {
+    for change in changes {
+        let (service, revision, by) = (change.service.as_str(), change.revision, by.to_string());
+        let step = attempt.steps.get(&change.service);
+        let why = step.map(|step| step.why.as_str()).unwrap_or_default();
+        let compile_ms = step.and_then(|step| step.compiled_in).map(|time| time.as_millis());
+        match change.change {
+            Change::Deployed | Change::Promoted => {
+                tracing::info!(service, %revision, by, compile_ms, "revision is live");
+            }
+            Change::Candidate => {
+                let weight = change.weight.map(|weight| weight.percent());
+                tracing::info!(service, %revision, by, compile_ms, weight, "revision gets a share of the requests");
+            }
+            Change::RolledBack => tracing::info!(service, %revision, by, "rolled back from revision"),
+            Change::TakenBack => tracing::warn!(service, %revision, by, why, "revision was taken back"),
+            Change::Removed => tracing::info!(service, %revision, by, "service is gone"),
+            Change::Disabled => tracing::info!(service, %revision, by, "service is disabled"),
+            Change::Enabled => tracing::info!(service, %revision, by, "service is enabled"),
+            Change::Waiting => {
+                let gained: Vec<_> = change.difference.gained.iter().collect();
+                tracing::warn!(service, %revision, by, ?gained, "revision waits for `hostel approve`");
+            }
+            Change::Approved => tracing::info!(service, %revision, by, why, "revision is approved"),
         }
-    })
+    }
 }

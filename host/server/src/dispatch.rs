@@ -12,7 +12,7 @@ use hostel_model::limits::fixed;
 use hostel_model::platform::Platform;
 use hostel_model::route::Found;
 use hostel_sandbox::{CallContext, CallTree, Deadline, GuestFailure, IncomingBody, ResponseBody, invoke};
-use http::header::{ALLOW, CONTENT_LENGTH, HOST, LOCATION};
+use http::header::{ALLOW, CONTENT_LENGTH, HOST, LOCATION, SET_COOKIE};
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri};
 use http_body_util::BodyExt;
@@ -26,7 +26,8 @@ use crate::edge::forwarded::Client;
 use crate::edge::headers::clean;
 use crate::edge::{Fault, METHODS, Peer};
 use crate::ingress::request_body::RequestBody;
-use crate::live::{LiveService, LiveTable};
+use crate::live::lot::Lots;
+use crate::live::{Closed, LiveRevision, LiveService, LiveTable};
 use crate::pace::PaceLimits;
 use crate::record::{Exchange, Recorder, RequestRecord};
 use crate::respond::{REQUEST_ID, Refusal, refuse};
@@ -70,6 +71,7 @@ pub struct Arrival<'a> {
 /// A request or call on its way into an instance.
 pub(crate) struct Run {
     pub(crate) service: Arc<LiveService>,
+    pub(crate) revision: Arc<LiveRevision>,
     pub(crate) request: Request<IncomingBody>,
     pub(crate) context: CallContext,
     pub(crate) permits: [Permit; 2],
@@ -82,11 +84,13 @@ struct Refused {
     why: &'static str,
     allow: Option<String>,
     service: Option<Arc<LiveService>>,
+    /// How long the client is to wait, where that is known.
+    wait: Option<Duration>,
 }
 
 impl Refused {
     fn new(failure: Failure, why: &'static str) -> Self {
-        Self { failure, why, allow: None, service: None }
+        Self { failure, why, allow: None, service: None, wait: None }
     }
 
     fn by(self, service: &Arc<LiveService>) -> Self {
@@ -100,10 +104,21 @@ impl From<Fault> for Refused {
     }
 }
 
+impl From<Closed> for Refused {
+    fn from(closed: Closed) -> Self {
+        match closed {
+            Closed::NotReady => Self::new(Failure::NotReady, "the service is disabled, or waits for approval"),
+            Closed::Breaker(wait) => {
+                Self { wait: Some(wait), ..Self::new(Failure::BreakerOpen, "the revision does nothing but fail") }
+            }
+        }
+    }
+}
+
 /// What a request is admitted to.
 enum Admitted {
-    /// An instance of its own.
-    Run(Run),
+    /// An instance of its own; the cookie keeps its client with the revision.
+    Run(Run, Option<String>),
     /// No service is needed for it.
     Answer(Response<AnswerBody>),
 }
@@ -117,10 +132,10 @@ impl Dispatcher {
         let response = match self.admit(arrival, &tree).await {
             Err(refused) => self.refused(refused, &record),
             Ok(Admitted::Answer(response)) => response,
-            Ok(Admitted::Run(run)) => {
+            Ok(Admitted::Run(run, cookie)) => {
                 let service = Arc::clone(&run.service);
                 match Self::run(run).await {
-                    Ok(response) => response.map(AnswerBody::Guest),
+                    Ok(response) => with_cookie(response.map(AnswerBody::Guest), cookie),
                     Err(failure) => {
                         let failure = tree.root_failure(failure.failure);
                         record.named_by_root(failure);
@@ -164,23 +179,31 @@ impl Dispatcher {
                 Found::NoRoute => return Err(Refused::new(Failure::NoRoute, "no route for this path")),
             }
         };
-        let compiled = &service.compiled;
-        record.found_service(compiled.name(), compiled.revision.number, &service.metrics);
-        let limits = compiled.limits();
+        record.found_service(&service.name, &service.metrics);
+        let limits = &service.settings.limits;
         if declared_length(request.headers()).is_some_and(|length| length > limits.request_body.0) {
             return Err(Refused::new(Failure::ContentTooLarge, "the declared length is over `limits.request_body`")
                 .by(&service));
         }
+        let lots = snapshot.shares.then(|| Lots::of(record.id(), request.headers(), client.address));
+        let cookie = lots.as_ref().filter(|_| service.keeps_by_cookie());
+        let cookie = cookie.and_then(|lots| lots.cookie_to_set(target.scheme == Scheme::HTTPS));
+        let now = self.platform.clock.now();
+        let closed = |closed| Refused::from(closed).by(&service);
+        let (revision, pass) = service.choose(lots.as_ref(), now).map_err(closed)?;
+        let revision = Arc::clone(revision);
         let permits = self.permits(&service).await.map_err(|refused| refused.by(&service))?;
+        record.runs_in(revision.compiled.revision.number, &revision.tally, pass);
         let calls = Arc::new(RootCalls {
             dispatcher: Arc::clone(self),
             snapshot: Arc::clone(&snapshot),
             calls_limit: limits.calls,
+            lots,
         });
         let context = CallContext {
             tree: Arc::clone(tree),
             calls,
-            service: compiled.name().clone(),
+            service: service.name.clone(),
             caller: None,
             depth: 0,
             deadline: Deadline::new(tree, limits.deadline, None),
@@ -188,14 +211,14 @@ impl Dispatcher {
         let limit = limits.request_body.0;
         let body = |body| RequestBody::new(body, Arc::clone(tree), limit, body_pace, counted).boxed_unsync();
         let request = for_guest(request.map(body), target, client, record.id())?;
-        Ok(Admitted::Run(Run { service, request, context, permits, record }))
+        Ok(Admitted::Run(Run { service, revision, request, context, permits, record }, cookie))
     }
 
     /// One permit of the service and one of the host, in this order, so that
     /// waiting for the first holds nothing that others need.
     async fn permits(&self, service: &LiveService) -> Result<[Permit; 2], Refused> {
         let clock = self.platform.clock.as_ref();
-        let patience = service.compiled.limits().queue_wait;
+        let patience = service.settings.limits.queue_wait;
         let of_service = service
             .permits
             .for_request(&service.queue, patience, clock)
@@ -211,12 +234,12 @@ impl Dispatcher {
 
     /// Runs a request or call that was admitted.
     pub(crate) async fn run(run: Run) -> Result<Response<ResponseBody>, GuestFailure> {
-        let Run { service, request, context, permits, record } = run;
+        let Run { service: _, revision, request, context, permits, record } = run;
         let on_end = Box::new(move |report| {
             record.reported(report);
             drop(permits);
         });
-        invoke(&service.compiled, request, context, on_end).await
+        invoke(&revision.compiled, request, context, on_end).await
     }
 
     fn refused(&self, refused: Refused, record: &RequestRecord) -> Response<AnswerBody> {
@@ -224,9 +247,9 @@ impl Dispatcher {
         let response = refuse(Refusal {
             failure: refused.failure,
             request_id: record.id(),
-            service: refused.service.as_ref().map(|service| service.compiled.name()),
+            service: refused.service.as_ref().map(|service| &service.name),
             allow: refused.allow.as_deref(),
-            retry_after: self.retry_after(),
+            retry_after: refused.wait.map_or_else(|| self.retry_after(), whole_seconds),
         });
         response.map(|body| AnswerBody::Host(Some(body)))
     }
@@ -292,6 +315,20 @@ pub(crate) fn put_header(headers: &mut HeaderMap, name: http::HeaderName, text: 
     if let Ok(value) = HeaderValue::from_str(text) {
         headers.insert(name, value);
     }
+}
+
+/// A cookie of the host's own beside those of the guest.
+fn with_cookie<B>(mut response: Response<B>, cookie: Option<String>) -> Response<B> {
+    if let Some(value) = cookie.and_then(|cookie| HeaderValue::from_str(&cookie).ok()) {
+        response.headers_mut().append(SET_COOKIE, value);
+    }
+    response
+}
+
+/// As `Retry-After` says it: whole seconds, never sooner.
+fn whole_seconds(wait: Duration) -> u8 {
+    let whole = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    u8::try_from(whole.max(1)).unwrap_or(u8::MAX)
 }
 
 fn with_request_id<B>(mut response: Response<B>, id: &str) -> Response<B> {

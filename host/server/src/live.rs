@@ -1,39 +1,179 @@
 //! What is live: the only state that requests and the deployer share, and only the deployer replaces it.
 //!
 //! A request loads the snapshot once and keeps it to its end, calls included, so
-//! that it never sees two revisions of a service.
+//! that it never sees two revisions of a service: where two share the requests of
+//! a service, the one that serves is drawn once for the root request (`lot.rs`).
 
 use std::collections::BTreeMap;
-use std::num::NonZeroU32;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use hostel_model::digest::Digest;
+use hostel_model::grant::Grants;
+use hostel_model::limits::Limits;
 use hostel_model::name::ServiceName;
-use hostel_model::route::RouteTable;
+use hostel_model::plan::Isolation;
+use hostel_model::platform::Monotonic;
+use hostel_model::rollout::{Rollout, Sticky, Weight};
+use hostel_model::route::{RoutePattern, RouteTable};
+use hostel_model::standing::{Asks, Standing};
 use hostel_sandbox::CompiledService;
 
 use crate::dispatch::admission::{Permits, Queue};
+use crate::live::breaker::{Breaker, Pass};
+use crate::live::lot::Lots;
+use crate::live::tally::{Counts, Tally};
 use crate::metrics::ServiceMetrics;
 
+pub mod breaker;
+pub mod lot;
+pub mod tally;
+
+/// What the configuration says of a service, whatever its code is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// What leads to it.
+    pub routes: Vec<RoutePattern>,
+    /// What it may touch.
+    pub grants: Grants,
+    /// What one request may use.
+    pub limits: Limits,
+    /// Whether its instances are used again.
+    pub isolation: Isolation,
+    /// How it goes from one revision to the next.
+    pub rollout: Rollout,
+    /// Whether it is there because of its file alone, and goes with it.
+    pub dropped: bool,
+}
+
 /// One revision of a service as requests find it.
-pub struct LiveService {
+pub struct LiveRevision {
     /// Its code, grants and limits.
     pub compiled: Arc<CompiledService>,
-    /// How many requests it may serve at once.
+    /// What it asks for.
+    pub asks: Asks,
+    /// What became of its requests.
+    pub tally: Arc<Tally>,
+    /// Whether it is left alone for a while.
+    pub breaker: Arc<Breaker>,
+}
+
+/// A comparison of a new revision with the one before it.
+#[derive(Clone)]
+pub struct Watch {
+    /// Until when.
+    pub until: Monotonic,
+    /// What is watched.
+    pub revision: Arc<LiveRevision>,
+    /// What it had counted when the watch began.
+    pub revision_then: Arc<Counts>,
+    /// What became of the requests of the one before.
+    pub before: Arc<Tally>,
+    /// What that had counted when the watch began, if it goes on counting: then
+    /// only what both count meanwhile is compared.
+    pub before_then: Option<Arc<Counts>>,
+}
+
+/// What the folder's file is, compared with what a command has decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FolderFile {
+    /// The folder has never named the service.
+    None,
+    /// The file is gone, or cannot be read.
+    Missing,
+    /// The file is another one than what is live.
+    Differs,
+    /// The file is what is live.
+    Same,
+}
+
+/// One service as requests find it.
+pub struct LiveService {
+    /// Its name.
+    pub name: ServiceName,
+    /// What the configuration says, as far as it was approved.
+    pub settings: Arc<Settings>,
+    /// What serves; nothing where its first revision waits for approval.
+    pub live: Option<Arc<LiveRevision>>,
+    /// What gets a share of the requests.
+    pub candidate: Option<(Arc<LiveRevision>, Weight)>,
+    /// How it stands, for the admin plane.
+    pub standing: Standing,
+    /// What its file in the folder holds.
+    pub folder: Option<Digest>,
+    /// Whether the folder names it.
+    pub in_folder: bool,
+    /// A new revision that is compared with the one before.
+    pub watch: Option<Watch>,
+    /// How many requests it may serve at once, whichever revision serves them.
     pub permits: Permits,
     /// Requests that wait for one.
-    pub queue: Queue,
+    pub queue: Arc<Queue>,
     /// Its counters.
     pub metrics: ServiceMetrics,
 }
 
+/// Why no revision of a service takes a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Closed {
+    /// There is none, or it was disabled.
+    NotReady,
+    /// All it does is fail; so long it is left alone.
+    Breaker(Duration),
+}
+
 impl LiveService {
-    /// Ready to serve with all its permits free.
+    /// The revision for a root request with these `lots`, with leave to run in it.
+    ///
+    /// # Errors
+    /// If it takes no requests now.
+    pub fn choose(&self, lots: Option<&Lots>, now: Monotonic) -> Result<(&Arc<LiveRevision>, Pass), Closed> {
+        let live = self.live.as_ref().filter(|_| !self.disabled()).ok_or(Closed::NotReady)?;
+        if let (Some((candidate, weight)), Some(lots)) = (&self.candidate, lots)
+            && weight.takes(lots.for_service(self.settings.rollout.sticky, self.salt()))
+            // A candidate that only fails costs nobody a request.
+            && let Ok(pass) = candidate.breaker.admit(now)
+        {
+            return Ok((candidate, pass));
+        }
+        live.breaker.admit(now).map(|pass| (live, pass)).map_err(Closed::Breaker)
+    }
+
+    /// Whether a cookie keeps its clients with one of two revisions.
     #[must_use]
-    pub fn new(compiled: CompiledService, metrics: ServiceMetrics) -> Self {
-        let concurrency: NonZeroU32 = compiled.limits().concurrency;
-        let queue = Queue::new(compiled.limits().queue_length);
-        Self { compiled: Arc::new(compiled), permits: Permits::new(concurrency.get()), queue, metrics }
+    pub fn keeps_by_cookie(&self) -> bool {
+        self.candidate.is_some() && self.settings.rollout.sticky == Sticky::Cookie
+    }
+
+    /// Whether it answers `not-ready` by command.
+    #[must_use]
+    pub fn disabled(&self) -> bool {
+        self.standing.disabled
+    }
+
+    /// What its file in the folder is, compared with what is live.
+    #[must_use]
+    pub fn folder_file(&self) -> FolderFile {
+        let live = self.standing.live.map(|revision| revision.digest);
+        match self.folder {
+            None if self.in_folder => FolderFile::Missing,
+            None => FolderFile::None,
+            Some(digest) if Some(digest) == live => FolderFile::Same,
+            Some(_) => FolderFile::Differs,
+        }
+    }
+
+    /// Both revisions that requests may find.
+    pub fn revisions(&self) -> impl Iterator<Item = &Arc<LiveRevision>> {
+        self.live.iter().chain(self.candidate.iter().map(|(revision, _)| revision))
+    }
+
+    /// Different for each candidate, so that it is not always the same clients that try first.
+    fn salt(&self) -> u64 {
+        let digest = self.candidate.as_ref().map(|(candidate, _)| candidate.compiled.revision.digest);
+        let first = digest.as_ref().and_then(|digest| digest.as_bytes().first_chunk().copied());
+        u64::from_le_bytes(first.unwrap_or_default())
     }
 }
 
@@ -44,22 +184,44 @@ pub struct Snapshot {
     pub services: BTreeMap<ServiceName, Arc<LiveService>>,
     /// What requests find, for each listener in the order of the configuration.
     pub routes: Vec<RouteTable<Arc<LiveService>>>,
+    /// Whether two revisions of some service share its requests, so that lots are drawn.
+    pub shares: bool,
 }
 
 /// The snapshot in force.
 #[derive(Default)]
-pub struct LiveTable(ArcSwap<Snapshot>);
+pub struct LiveTable {
+    snapshot: ArcSwap<Snapshot>,
+    /// Every revision that was ever live and still exists.
+    revisions: Mutex<Vec<Weak<LiveRevision>>>,
+}
 
 impl LiveTable {
     /// The snapshot in force; the caller keeps it as long as it likes.
     #[must_use]
     pub fn load(&self) -> Arc<Snapshot> {
-        self.0.load_full()
+        self.snapshot.load_full()
     }
 
     /// Puts `snapshot` in force: the moment a deployment is live. Only the
     /// deployer calls it.
     pub(crate) fn swap(&self, snapshot: Snapshot) {
-        self.0.store(Arc::new(snapshot));
+        let mut revisions = self.revisions.lock().unwrap_or_else(PoisonError::into_inner);
+        revisions.retain(|revision| revision.strong_count() > 0);
+        for revision in snapshot.services.values().flat_map(|service| service.revisions()) {
+            let known = revisions.iter().any(|known| known.as_ptr() == Arc::as_ptr(revision));
+            if !known {
+                revisions.push(Arc::downgrade(revision));
+            }
+        }
+        drop(revisions);
+        self.snapshot.store(Arc::new(snapshot));
+    }
+
+    /// How many revisions exist: those in force, and those whose last requests are not over.
+    #[must_use]
+    pub fn revisions_alive(&self) -> usize {
+        let revisions = self.revisions.lock().unwrap_or_else(PoisonError::into_inner);
+        revisions.iter().filter(|revision| revision.strong_count() > 0).count()
     }
 }

@@ -61,6 +61,8 @@ pub struct Metrics {
     pool_instances: Gauge,
     pool_memories: Gauge,
     memory_used: Gauge,
+    live_revisions: Gauge,
+    taken_back: Family<ServiceLabel, Counter>,
     panics: Counter<u64, SharedCount>,
     guest_log_lines_dropped: Counter<u64, SharedCount>,
 }
@@ -112,6 +114,8 @@ pub struct Levels {
     pub panics: u64,
     /// Lines of guests that were over a quota.
     pub guest_log_lines_dropped: u64,
+    /// Revisions in force, and those whose last requests are not over.
+    pub live_revisions: u64,
 }
 
 impl Metrics {
@@ -133,6 +137,8 @@ impl Metrics {
             pool_instances: Gauge::default(),
             pool_memories: Gauge::default(),
             memory_used: Gauge::default(),
+            live_revisions: Gauge::default(),
+            taken_back: Family::default(),
             panics: Counter::default(),
             guest_log_lines_dropped: Counter::default(),
         };
@@ -160,6 +166,10 @@ impl Metrics {
         registry.register("pool_instances", "Component instances in the pools", self.pool_instances.clone());
         registry.register("pool_memories", "Linear memories in the pools", self.pool_memories.clone());
         registry.register("memory_budget_used_bytes", "Linear memory in use", self.memory_used.clone());
+        let help = "Revisions in force, and those whose last requests are not over";
+        registry.register("live_revisions", help, self.live_revisions.clone());
+        let help = "Revisions that the host took back by itself";
+        registry.register("revisions_taken_back", help, self.taken_back.clone());
         let dropped = self.guest_log_lines_dropped.clone();
         registry.register("guest_log_lines_dropped", "Lines of guests over their quota, not logged", dropped);
         registry.register("host_panics", "Panics of the host that were caught", self.panics.clone());
@@ -170,6 +180,12 @@ impl Metrics {
     #[must_use]
     pub fn connections_refused(&self, reason: &'static str) -> Counter {
         self.connections_refused.get_or_create(&RefusalLabel { reason }).clone()
+    }
+
+    /// The counter of the revisions of a service that the host took back.
+    #[must_use]
+    pub fn taken_back(&self, service: &ServiceName) -> Counter {
+        self.taken_back.get_or_create(&ServiceLabel { service: service.as_str().to_owned() }).clone()
     }
 
     /// The gauge of a listener's certificate that expires first, in seconds since
@@ -203,6 +219,7 @@ impl Metrics {
         self.pool_instances.set(signed(levels.pool_instances));
         self.pool_memories.set(signed(levels.pool_memories));
         self.memory_used.set(signed(levels.memory_used));
+        self.live_revisions.set(signed(levels.live_revisions));
         for (counter, value) in [
             (&self.instances_started, levels.instances_started),
             (&self.panics, levels.panics),

@@ -17,6 +17,8 @@ use hostel_sandbox::{GuestFailure, Report};
 
 use crate::access_log::{AccessLog, Line};
 use crate::ingress::framing::MessageBytes;
+use crate::live::breaker::Pass;
+use crate::live::tally::Tally;
 use crate::metrics::ServiceMetrics;
 
 /// Bytes and times of one exchange on a connection, filled in as they pass.
@@ -54,15 +56,39 @@ impl Exchange {
 }
 
 /// What the dispatcher finds out on the way.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Found {
-    service: Option<(ServiceName, RevisionNumber)>,
+    service: Option<ServiceName>,
+    revision: Option<RevisionNumber>,
+    /// When the head of the answer was there.
+    answered: Option<Monotonic>,
+    /// Where it ran, with leave to.
+    ran: Option<(Arc<Tally>, Pass, Monotonic)>,
     route: Option<Arc<str>>,
     status: Option<u16>,
     failure: Option<GuestFailure>,
     cpu: Duration,
     memory_peak: u64,
     killed_after_response: bool,
+}
+
+impl Found {
+    /// What became of it counts for or against the revision it ran in. That a client
+    /// left says nothing.
+    fn tell_revision(&mut self, now: Monotonic) {
+        let Some((tally, pass, began)) = self.ran.take() else {
+            return;
+        };
+        let failure = self.failure.as_ref().map(|failure| failure.cause.unwrap_or(failure.failure));
+        if failure == Some(Failure::ClientGone) {
+            return;
+        }
+        let by_host = failure.is_some_and(Failure::counts_against_revision);
+        // With no failure of the host's making the status is the guest's.
+        let by_guest = failure.is_none() && self.status.is_some_and(|status| status >= 500);
+        tally.add(by_host || by_guest, self.answered.unwrap_or(now).since(began));
+        pass.settle(by_host, now);
+    }
 }
 
 /// What is spoken on a connection.
@@ -160,9 +186,17 @@ impl RequestRecord {
     }
 
     /// It goes to this service.
-    pub fn found_service(&self, name: &ServiceName, revision: RevisionNumber, metrics: &ServiceMetrics) {
-        self.found().service = Some((name.clone(), revision));
+    pub fn found_service(&self, name: &ServiceName, metrics: &ServiceMetrics) {
+        self.found().service = Some(name.clone());
         *self.metrics.lock().unwrap_or_else(PoisonError::into_inner) = Some(metrics.clone());
+    }
+
+    /// It runs in this revision, which learns what becomes of it.
+    pub fn runs_in(&self, revision: RevisionNumber, tally: &Arc<Tally>, pass: Pass) {
+        let now = self.clock.now();
+        let mut found = self.found();
+        found.revision = Some(revision);
+        found.ran = Some((Arc::clone(tally), pass, now));
     }
 
     /// By this route.
@@ -172,7 +206,10 @@ impl RequestRecord {
 
     /// It is answered with this status.
     pub fn answered(&self, status: http::StatusCode) {
-        self.found().status = Some(status.as_u16());
+        let now = self.clock.now();
+        let mut found = self.found();
+        found.status = Some(status.as_u16());
+        found.answered.get_or_insert(now);
     }
 
     /// It failed.
@@ -237,8 +274,9 @@ impl Drop for RequestRecord {
         let failure = found.failure.as_ref().map(|failure| failure.failure);
         self.count(failure);
         if let Some(failure) = &found.failure {
-            self.explain(failure, found.service.as_ref().map(|(name, _)| name));
+            self.explain(failure, found.service.as_ref());
         }
+        found.tell_revision(now);
         let status = match failure {
             Some(Failure::ClientGone) => Some(499),
             _ => found.status,
@@ -248,6 +286,7 @@ impl Drop for RequestRecord {
             id: &self.id,
             origin: &self.origin,
             service: found.service.as_ref(),
+            revision: found.revision,
             route: found.route.as_deref(),
             method: &self.method,
             path: &self.path,

@@ -113,6 +113,7 @@ fn detail(failure: Failure) -> &'static str {
         Failure::ServiceSaturated => "The service is answering as many requests as it may; try again shortly.",
         Failure::PoolExhausted => "The host is running as many instances as it may; try again shortly.",
         Failure::NotReady => "The service is not ready.",
+        Failure::BreakerOpen => "The service does nothing but fail, and is left alone for a while.",
         Failure::Draining => "The host is stopping; send the request again elsewhere.",
         Failure::Loop => "Services called each other deeper than allowed.",
         Failure::FanOut => "The service made more calls than one request may cause.",

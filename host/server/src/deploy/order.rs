@@ -124,6 +124,8 @@ pub struct ServiceChange {
     pub revision: RevisionId,
     /// What served before.
     pub from: Option<RevisionId>,
+    /// What serves since.
+    pub live: Option<RevisionId>,
     /// The share it gets; all if none.
     pub weight: Option<Weight>,
     /// What it asks for that the one before did not, and the other way round.
@@ -139,6 +141,9 @@ pub enum RejectReason {
     /// It cannot even be instantiated.
     #[error("it fails before its first request: {0}; run it elsewhere to see why")]
     Start(String),
+    /// Its file is missing or cannot be read, and nothing was deployed before.
+    #[error("its component cannot be read; put it where `hostel.toml` says, or deploy one with `hostel deploy`")]
+    NoFile,
     /// Its artifact is not there.
     #[error("its component `{0}` is not among the artifacts; upload it first")]
     NoArtifact(Digest),

@@ -19,7 +19,9 @@ use tokio::sync::oneshot;
 
 use super::call_body::{Counted, hand_over};
 use super::{Dispatcher, Run, absolute, declared_length, put_header};
-use crate::live::{LiveService, Snapshot};
+use crate::live::breaker::Pass;
+use crate::live::lot::Lots;
+use crate::live::{Closed, LiveRevision, LiveService, Snapshot};
 use crate::record::{CallBytes, Origin, RequestRecord};
 use crate::respond::{CALLER, REQUEST_ID, Refusal, refuse};
 
@@ -30,6 +32,8 @@ pub(crate) struct RootCalls {
     pub(crate) snapshot: Arc<Snapshot>,
     /// How many calls the root request may cause: its service's limit.
     pub(crate) calls_limit: u32,
+    /// What draws among revisions, where any service has two.
+    pub(crate) lots: Option<Lots>,
 }
 
 type Answer = Result<Response<IncomingBody>, CallRefused>;
@@ -45,7 +49,7 @@ impl ServiceCalls for RootCalls {
         let origin = Origin::Call { caller: call.caller.service.clone(), bodies: Arc::clone(&bodies) };
         let (id, head) = (&call.caller.tree.request_id, &call.request);
         let record = self.dispatcher.recorder.begin(Arc::clone(id), head.method().as_str(), head.uri().path(), origin);
-        record.found_service(callee.compiled.name(), callee.compiled.revision.number, &callee.metrics);
+        record.found_service(&callee.name, &callee.metrics);
         let prepared = match self.prepare(call, callee, &record, &bodies) {
             Ok(prepared) => prepared,
             Err(Refused::Call(refused, failure)) => {
@@ -82,14 +86,14 @@ impl RootCalls {
             Err(refused)
         };
         let name = ServiceName::parse(&call.callee).ok();
-        let calls = own.map(|service| &service.compiled.grants().calls);
+        let calls = own.map(|service| &service.settings.grants.calls);
         let Some(name) = name.filter(|name| calls.is_some_and(|calls| calls.contains(name))) else {
             return refuse(Failure::CallDenied, CallRefused::Denied);
         };
         let Some(callee) = self.snapshot.services.get(&name) else {
             return refuse(Failure::UnknownService, CallRefused::NotFound);
         };
-        let depth_limit = own.map_or(0, |service| service.compiled.limits().depth);
+        let depth_limit = own.map_or(0, |service| service.settings.limits.depth);
         if caller.depth >= depth_limit {
             caller.tree.refuse_depth();
             return refuse(Failure::Loop, CallRefused::Loop);
@@ -103,6 +107,16 @@ impl RootCalls {
         Ok(Arc::clone(callee))
     }
 
+    /// The callee's revision: drawn with the lots of the root request.
+    fn choose(&self, callee: &LiveService) -> Result<(Arc<LiveRevision>, Pass), Refused> {
+        let now = self.dispatcher.platform.clock.now();
+        match callee.choose(self.lots.as_ref(), now) {
+            Ok((revision, pass)) => Ok((Arc::clone(revision), pass)),
+            Err(Closed::NotReady) => Err(Refused::Call(CallRefused::Unavailable, Failure::NotReady)),
+            Err(Closed::Breaker(_)) => Err(Refused::Call(CallRefused::Unavailable, Failure::BreakerOpen)),
+        }
+    }
+
     fn prepare(
         &self,
         call: Call,
@@ -110,11 +124,12 @@ impl RootCalls {
         record: &Arc<RequestRecord>,
         bodies: &Arc<CallBytes>,
     ) -> Result<Run, Refused> {
-        let limits = callee.compiled.limits();
+        let limits = &callee.settings.limits;
         if declared_length(call.request.headers()).is_some_and(|length| length > limits.request_body.0) {
             let failure = GuestFailure::new(Failure::ContentTooLarge, "the call's body is over `limits.request_body`");
             return Err(Refused::Answer(Box::new(failed(failure, &callee, record))));
         }
+        let (revision, pass) = self.choose(&callee)?;
         // Never wait: see `admission.rs`.
         let of_service = callee.permits.for_call();
         let of_service = of_service.ok_or(Refused::Call(CallRefused::Limit, Failure::ServiceSaturated))?;
@@ -122,7 +137,7 @@ impl RootCalls {
         let of_host = of_host.ok_or(Refused::Call(CallRefused::Limit, Failure::PoolExhausted))?;
         let parent = call.caller;
         let context = CallContext {
-            service: callee.compiled.name().clone(),
+            service: callee.name.clone(),
             caller: Some(parent.service.clone()),
             depth: parent.depth + 1,
             deadline: Deadline::new(&parent.tree, limits.deadline, Some(&parent.deadline)),
@@ -131,7 +146,9 @@ impl RootCalls {
         };
         let request = for_callee(call.request, &context, limits.request_body.0, bodies);
         let request = request.ok_or(Refused::Call(CallRefused::Denied, Failure::BadRequest))?;
-        Ok(Run { service: callee, request, context, permits: [of_service, of_host], record: Arc::clone(record) })
+        record.runs_in(revision.compiled.revision.number, &revision.tally, pass);
+        let (permits, record) = ([of_service, of_host], Arc::clone(record));
+        Ok(Run { service: callee, revision, request, context, permits, record })
     }
 }
 
@@ -190,7 +207,7 @@ fn failed(failure: GuestFailure, callee: &LiveService, record: &RequestRecord) -
     let response = refuse(Refusal {
         failure: failure.failure,
         request_id: record.id(),
-        service: Some(callee.compiled.name()),
+        service: Some(&callee.name),
         allow: None,
         retry_after: 1,
     });

@@ -1,0 +1,241 @@
+//! From how services stand to a snapshot: what is live already stays, what is new is tried before anybody sees it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, mpsc};
+
+use hostel_model::digest::RevisionId;
+use hostel_model::name::ServiceName;
+use hostel_model::route::{RoutePattern, RouteTable};
+use hostel_model::standing::Standing;
+use hostel_sandbox::{GuestFailure, ServiceSpec};
+use hostel_storage::{Change, StorageError};
+
+use super::Deployer;
+use super::order::{DeployError, RejectReason};
+use super::step::{Attempt, Step};
+use crate::dispatch::admission::{Permits, Queue};
+use crate::live::breaker::Breaker;
+use crate::live::tally::Tally;
+use crate::live::{LiveRevision, LiveService, Settings, Snapshot, Watch};
+
+/// The storage failed, or only this service did.
+type Made<T> = Result<Result<T, RejectReason>, StorageError>;
+
+impl Deployer {
+    /// The snapshot that `attempt` comes to. A service of the folder that turns out
+    /// not to work stays as it is, unless `strict`.
+    pub(super) fn assemble(&self, attempt: &mut Attempt, strict: bool) -> Result<Snapshot, DeployError> {
+        let now = self.live.load();
+        let mut names: BTreeSet<ServiceName> = attempt.folder.services.keys().cloned().collect();
+        names.extend(self.standings.keys().chain(attempt.steps.keys()).cloned());
+        let mut services = BTreeMap::new();
+        for name in names {
+            let made = match self.service(&name, attempt, &now)? {
+                Err(reason) if !strict => {
+                    if let Some(step) = attempt.steps.get(&name) {
+                        attempt.refused.insert(name.clone(), step.revision.digest);
+                    }
+                    attempt.give_up(&name, reason, &self.folder);
+                    // What is live can be made again: it is there.
+                    self.service(&name, attempt, &now)?
+                }
+                made => made,
+            };
+            match made {
+                Ok(Some(service)) => drop(services.insert(name, service)),
+                Ok(None) => {}
+                // Whoever reads the reasons wants all of them.
+                Err(reason) => attempt.rejected.push((name, reason)),
+            }
+        }
+        if strict && !attempt.rejected.is_empty() {
+            return Err(DeployError::Rejected(std::mem::take(&mut attempt.rejected)));
+        }
+        let mut routes = Vec::new();
+        for served in &attempt.folder.listeners {
+            let served = services.values().filter(|service| {
+                served.as_ref().is_none_or(|names: &BTreeSet<ServiceName>| names.contains(&service.name))
+            });
+            let patterns = served
+                .flat_map(|service| service.settings.routes.iter().map(|route| (route.clone(), Arc::clone(service))));
+            routes.push(build_table(patterns.collect())?);
+        }
+        let shares = services.values().any(|service| service.candidate.is_some());
+        Ok(Snapshot { services, routes, shares })
+    }
+
+    /// The service `name` as it will be; nothing if it will not be there.
+    fn service(&self, name: &ServiceName, attempt: &Attempt, now: &Snapshot) -> Made<Option<Arc<LiveService>>> {
+        let step = attempt.steps.get(name);
+        let standing = step.map(|step| &step.standing).or(self.standings.get(name)).cloned().unwrap_or_default();
+        if standing.live.is_none() && standing.pending.is_none() {
+            return Ok(Ok(None));
+        }
+        let known = attempt.folder.services.get(name);
+        let settings = Arc::new(self.effective_settings(name, &standing, attempt));
+        let current = now.services.get(name);
+        let (folder, in_folder) = (known.and_then(|known| known.digest), known.is_some());
+        if let Some(same) = current.filter(|current| {
+            *current.settings == *settings
+                && current.standing == standing
+                && (current.folder, current.in_folder) == (folder, in_folder)
+        }) {
+            return Ok(Ok(Some(Arc::clone(same))));
+        }
+        let revision = |id: Option<RevisionId>| match id {
+            None => Ok(Ok(None)),
+            Some(id) => Ok(self.revision(name, id, &settings, current, attempt)?.map(Some)),
+        };
+        let live = match revision(standing.live)? {
+            Ok(live) => live,
+            Err(reason) => return Ok(Err(reason)),
+        };
+        let candidate = match revision(standing.candidate.map(|candidate| candidate.revision))? {
+            Ok(candidate) => candidate.zip(standing.candidate.map(|candidate| candidate.weight)),
+            Err(reason) => return Ok(Err(reason)),
+        };
+        let (permits, queue) = admission(&settings, current);
+        let mut service = LiveService {
+            name: name.clone(),
+            settings,
+            live,
+            candidate,
+            standing,
+            folder,
+            in_folder,
+            watch: None,
+            permits,
+            queue,
+            metrics: self.metrics.service(Some(name)),
+        };
+        service.watch = self.watch(&service, current, step);
+        Ok(Ok(Some(Arc::new(service))))
+    }
+
+    /// What the configuration says, with no more granted than was approved.
+    fn effective_settings(&self, name: &ServiceName, standing: &Standing, attempt: &Attempt) -> Settings {
+        let mut settings = self.settings(name, attempt);
+        if settings.rollout.require_approval {
+            settings.grants = settings.grants.only(&standing.approved);
+        }
+        settings
+    }
+
+    /// The revision that is live already, or a new one that was tried.
+    fn revision(
+        &self,
+        name: &ServiceName,
+        id: RevisionId,
+        settings: &Settings,
+        current: Option<&Arc<LiveService>>,
+        attempt: &Attempt,
+    ) -> Made<Arc<LiveRevision>> {
+        if let Some(current) = current.filter(|current| same_for_code(&current.settings, settings))
+            && let Some(same) = current.revisions().find(|one| one.compiled.revision == id)
+        {
+            return Ok(Ok(Arc::clone(same)));
+        }
+        let code = match self.code(id.digest, attempt)? {
+            Ok((code, _)) => code,
+            Err(reason) => return Ok(Err(reason)),
+        };
+        let mut asks = settings.grants.asks();
+        asks.0.extend(code.imports().iter().map(|import| format!("import {import}")));
+        let spec = ServiceSpec {
+            name: name.clone(),
+            revision: id,
+            grants: settings.grants.clone(),
+            limits: settings.limits.clone(),
+            isolation: settings.isolation,
+        };
+        let compiled = Arc::new(self.sandbox.service(&code, spec, &self.store.keyvalue));
+        let (done, outcome) = mpsc::sync_channel(1);
+        let trial = compiled.trial();
+        self.platform.spawn.task(Box::pin(async move {
+            // Whoever asked waits for it.
+            let _ = done.send(trial.await);
+        }));
+        match outcome.recv() {
+            Ok(Ok(())) => {}
+            Ok(Err(failure)) => return Ok(Err(RejectReason::Start(reason(&failure)))),
+            Err(_ended) => return Ok(Err(RejectReason::Start("the host ends".to_owned()))),
+        }
+        let breaker = Breaker::new(settings.rollout.breaker);
+        Ok(Ok(Arc::new(LiveRevision { compiled, asks, tally: Arc::new(Tally::default()), breaker })))
+    }
+
+    /// A comparison of what `step` brings with what served before; else the one under way.
+    fn watch(&self, next: &LiveService, current: Option<&Arc<LiveService>>, step: Option<&Step>) -> Option<Watch> {
+        let current = current?;
+        let now = self.platform.clock.now();
+        let (revision, before, shared) = match (&next.candidate, &next.live, &current.live) {
+            (Some((candidate, _)), Some(live), _) => (candidate, live, true),
+            (None, Some(live), Some(before)) => (live, before, false),
+            _ => return None,
+        };
+        let goes_on = current.watch.as_ref().filter(|watch| {
+            Arc::ptr_eq(&watch.revision, revision) && watch.before_then.is_some() == shared && watch.until > now
+        });
+        let brings = step.is_some_and(|step| {
+            matches!(step.change, Change::Deployed | Change::Promoted | Change::Candidate | Change::Approved)
+        });
+        if !brings || revision.compiled.revision == before.compiled.revision {
+            return goes_on.cloned();
+        }
+        if next.settings.rollout.watch.is_zero() {
+            return None;
+        }
+        Some(Watch {
+            until: now.after(next.settings.rollout.watch),
+            revision: Arc::clone(revision),
+            revision_then: Arc::new(revision.tally.counts()),
+            before: Arc::clone(&before.tally),
+            before_then: shared.then(|| Arc::new(before.tally.counts())),
+        })
+    }
+}
+
+/// What is told of a failure: its kind, and the trap's code. The rest is in the
+/// component's own words.
+fn reason(failure: &GuestFailure) -> String {
+    match failure.trap {
+        Some(code) => format!("{} ({code})", failure.failure.slug()),
+        None => failure.failure.slug().to_owned(),
+    }
+}
+
+/// Whether a revision made under `one` can go on under `other`: routes and the
+/// rules of roll-outs do not touch it.
+fn same_for_code(one: &Settings, other: &Settings) -> bool {
+    one.grants == other.grants
+        && one.limits == other.limits
+        && one.isolation == other.isolation
+        && one.rollout.breaker == other.rollout.breaker
+}
+
+/// Requests that wait, and those that run, go on counting.
+fn admission(settings: &Settings, current: Option<&Arc<LiveService>>) -> (Permits, Arc<Queue>) {
+    let (limits, same) = (&settings.limits, current.map(|current| &current.settings.limits));
+    let same =
+        same.is_some_and(|same| (same.concurrency, same.queue_length) == (limits.concurrency, limits.queue_length));
+    match current.filter(|_| same) {
+        Some(current) => (current.permits.clone(), Arc::clone(&current.queue)),
+        None => (Permits::new(limits.concurrency.get()), Arc::new(Queue::new(limits.queue_length))),
+    }
+}
+
+/// The routes of one listener.
+///
+/// # Errors
+/// [`DeployError::RouteConflict`].
+pub fn build_table<T>(routes: Vec<(RoutePattern, T)>) -> Result<RouteTable<T>, DeployError> {
+    let texts: Vec<String> = routes.iter().map(|(route, _)| route.to_string()).collect();
+    RouteTable::build(routes).map_err(|conflicts| {
+        let text = |index: Option<usize>| index.and_then(|index| texts.get(index)).cloned().unwrap_or_default();
+        let conflict = conflicts.first();
+        DeployError::RouteConflict {
+            first: text(conflict.map(|conflict| conflict.first)),
+            second: text(conflict.map(|conflict| conflict.second)),
+        }
+    })
+}
