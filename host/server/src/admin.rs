@@ -1,18 +1,24 @@
 //! The admin plane: what an operator, a load balancer and Prometheus may ask of a running host.
 //!
 //! It has a thread and a runtime of its own, so that it answers while guests take
-//! every core of the data plane, and it only reads: what is live, how the host
-//! stands, what it counted. It starts before anything is deployed, so that
-//! `/readyz` can say why nothing is served yet.
+//! every core of the data plane. What is live, how the host stands and what it
+//! counted it only reads; whoever wants a change is passed on to the deployer. It
+//! starts before anything is deployed, so that `/readyz` can say why nothing is
+//! served yet.
+//!
+//! In reading order: `socket`, `gate` and `serve` (who comes in), `api` (which
+//! resources there are), `services`, `change`, `artifacts`, `keyvalue` and `backup`
+//! (what can be done), `context` and `question` (what they share), `view` (what
+//! the answers look like).
 
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock, mpsc};
 
-use hostel_model::limits::{HostLimits, ListenerLimits};
+use hostel_model::limits::HostLimits;
+use hostel_model::plan::ListenerPlan;
 use hostel_model::platform::{Clock, Monotonic, Platform};
-use hostel_model::target::PathRules;
 use thiserror::Error;
 use tokio::runtime::Builder;
 use tokio::sync::{oneshot, watch};
@@ -21,20 +27,33 @@ use crate::admin::readiness::Readiness;
 use crate::admin::serve::{Plane, serve};
 use crate::admin::socket::{Door, SocketFile, bind_tcp, bind_unix};
 use crate::admin::token::Token;
+use crate::deploy::DeployerHandle;
+use crate::edge::Listener;
 use crate::live::LiveTable;
 use crate::metrics::Metrics;
+use crate::sockets::Inherited;
 
 mod api;
+mod artifacts;
+mod audit;
+mod backup;
+mod change;
+mod context;
 mod explain;
 mod gate;
 mod health;
+mod keyvalue;
 mod limits;
 mod openapi;
+mod outflow;
 mod problem;
+mod question;
 pub mod readiness;
 mod routes;
 mod serve;
+mod services;
 mod socket;
+mod standing;
 #[cfg(test)]
 mod tests;
 pub(crate) mod token;
@@ -46,7 +65,7 @@ pub const SOCKET_NAME: &str = "admin.sock";
 pub const TOKEN_NAME: &str = "admin.token";
 
 /// Where the admin plane is reached.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct AdminSettings {
     /// The Unix socket: only for the host's own user, who needs no token.
     pub socket: PathBuf,
@@ -54,6 +73,8 @@ pub struct AdminSettings {
     pub address: Option<SocketAddr>,
     /// Where the token is kept; made if there is an address and no token.
     pub token_file: PathBuf,
+    /// Those of both that were handed over to the process.
+    pub inherited: Inherited,
 }
 
 /// What the admin plane can tell. All of it is shared with those who change it.
@@ -68,6 +89,10 @@ pub struct AdminState {
     pub readiness: Arc<Readiness>,
     /// Where the host listens, in the order of the configuration, once it does.
     pub listeners: Arc<OnceLock<Vec<ServedListener>>>,
+    /// Whom to ask for changes, once there is somebody.
+    pub deployer: Arc<OnceLock<DeployerHandle>>,
+    /// A folder that a backup may make for itself.
+    pub scratch: PathBuf,
     /// Bounds of the process.
     pub host_limits: HostLimits,
     /// Tells how long the host has run.
@@ -81,16 +106,27 @@ pub struct AdminState {
 pub struct ServedListener {
     /// The address it is bound to.
     pub address: SocketAddr,
-    /// Whether it speaks TLS.
-    pub tls: bool,
     /// Whether it speaks HTTP/2 without TLS.
     pub h2c: bool,
-    /// The address that sends its requests on to this one.
-    pub redirect_from: Option<SocketAddr>,
-    /// What a client is granted.
-    pub limits: ListenerLimits,
-    /// How paths are made canonical.
-    pub paths: PathRules,
+    /// What its door knows: scheme, limits, how paths are made canonical.
+    pub listener: Arc<Listener>,
+    /// Its second door, which sends requests on to the first, and where that is.
+    pub redirect: Option<(SocketAddr, Arc<Listener>)>,
+}
+
+impl ServedListener {
+    /// The listener at `place` of the configuration, which says `plan`, bound to
+    /// `address`, and to `redirect_from` for what it sends on.
+    #[must_use]
+    pub fn of(plan: &ListenerPlan, place: usize, address: SocketAddr, redirect_from: Option<SocketAddr>) -> Self {
+        let redirect = |from: SocketAddr| (from, Listener::of(plan, place, from.port(), Some(address.port())).into());
+        Self {
+            address,
+            h2c: plan.h2c,
+            listener: Listener::of(plan, place, address.port(), None).into(),
+            redirect: redirect_from.map(redirect),
+        }
+    }
 }
 
 /// Why there is no admin plane.
@@ -175,7 +211,7 @@ pub enum AdminError {
 pub struct Admin {
     address: Option<SocketAddr>,
     /// Taken away before the thread has ended, so that the next host finds room.
-    _file: SocketFile,
+    _file: Option<SocketFile>,
     stop: watch::Sender<bool>,
     ended: oneshot::Receiver<()>,
 }
@@ -200,7 +236,7 @@ impl Admin {
 /// What a thread that opened its doors hands back.
 struct Opened {
     doors: Vec<Door>,
-    file: SocketFile,
+    file: Option<SocketFile>,
     address: Option<SocketAddr>,
     token: Option<Token>,
 }
@@ -221,7 +257,7 @@ pub fn start(settings: AdminSettings, state: AdminState, platform: &Platform) ->
             Err(error) => return drop(opening.send(Err(AdminError::Thread(error)))),
         };
         runtime.block_on(async {
-            match open(&settings, &for_thread).await {
+            match open(settings, &for_thread).await {
                 Ok(Opened { doors, file, address, token }) => {
                     // Whoever started this waits for it.
                     let _ = opening.send(Ok((file, address)));
@@ -238,13 +274,13 @@ pub fn start(settings: AdminSettings, state: AdminState, platform: &Platform) ->
     Ok(Admin { address, _file: file, stop, ended })
 }
 
-async fn open(settings: &AdminSettings, platform: &Platform) -> Result<Opened, AdminError> {
-    let (door, file) = bind_unix(&settings.socket).await?;
+async fn open(mut settings: AdminSettings, platform: &Platform) -> Result<Opened, AdminError> {
+    let (door, file) = bind_unix(&settings.socket, &mut settings.inherited).await?;
     let mut doors = vec![door];
     let (mut address, mut token) = (None, None);
     if let Some(wanted) = settings.address {
         token = Some(Token::load(&settings.token_file, &*platform.random)?);
-        let (door, bound) = bind_tcp(wanted)?;
+        let (door, bound) = bind_tcp(wanted, &mut settings.inherited)?;
         address = Some(bound);
         doors.push(door);
     }

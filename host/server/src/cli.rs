@@ -4,6 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, ColorChoice, Parser, Subcommand};
 
+pub use changes::{Backup, Conditions, Deploy, History, Kv, KvCommand, OneService, Restore, Rollback, Whom};
+
+mod changes;
+
 /// The page that `hostel --help` ends with.
 const AFTER_HELP: &str = "\
 Files:
@@ -20,11 +24,13 @@ Environment:
 
 Exit status:
   0   stopped cleanly, or nothing is wrong
-  1   `explain`: no route takes the request
+  1   `explain`: no route takes the request; `deploy --wait`: the host took a revision back;
+      `kv get`: the key has no value
   64  the configuration, a component or the command line is wrong
   69  an address is taken, the state folder is in use, or no host answers
   70  a bug in hostel
-  74  reading or writing failed";
+  74  reading or writing failed
+  75  the host is busy, or the service has changed since `--if-version`; look again";
 
 /// A host for WebAssembly services.
 ///
@@ -51,6 +57,11 @@ pub enum Command {
     /// and serves until it is told to stop: Ctrl-C or SIGTERM finishes what is in
     /// flight, a second one exits at once. One JSON line per request goes to
     /// standard output, everything else to standard error.
+    ///
+    /// Under systemd it takes the sockets of a socket unit for the listeners that have
+    /// their addresses, as in `ListenStream=127.0.0.1:8080`, and says when it serves
+    /// (`Type=notify`). They stay open while one host ends and the next one begins:
+    /// clients wait, and a restart loses no connection.
     Up(Target),
     /// Build the services of a folder, then serve them.
     ///
@@ -66,8 +77,9 @@ pub enum Command {
     ///
     /// Asks its admin plane for its version, how long it has run, whether it is
     /// ready and what is missing, where it listens, how many connections are open,
-    /// and which revision of each service is live with its counters.
-    Status(Asking),
+    /// and how each service stands: which revision serves, which shares its requests,
+    /// what the folder holds compared with it, and its counters.
+    Status(Status),
     /// List the routes of a running host.
     ///
     /// Listener by listener, in the order of their precedence: of two routes that
@@ -80,6 +92,60 @@ pub enum Command {
     /// the most specific one that takes them, and what keeps each other route from it.
     /// Ends with status 0 if a route takes the request, and with 1 if none does.
     Explain(Explain),
+    /// Put components in force on a running host.
+    ///
+    /// `hostel deploy users users.wasm` deploys one, `hostel deploy users=users.wasm
+    /// orders=orders.wasm` several in one swap: all of them or none. Prints what
+    /// changed, and what each asks for that the revision before did not. The folder
+    /// has no say about a service from then on, until its file changes.
+    Deploy(Deploy),
+    /// Go back to the revision that served before, or to another one that is kept.
+    ///
+    /// If a newer revision shares the requests, that one is given up.
+    Rollback(Rollback),
+    /// Let the revision that shares the requests serve alone.
+    Promote(OneService),
+    /// Take a service away.
+    ///
+    /// Requests that have begun are finished. Its revisions and what it keeps stay,
+    /// and `hostel deploy` brings it back.
+    Undeploy(OneService),
+    /// Make a service answer 503 `not-ready` until it is enabled.
+    Disable(OneService),
+    /// Make a service answer again.
+    Enable(OneService),
+    /// Put in force what waits because it asks for more than the revision before.
+    Approve(OneService),
+    /// Say what happened to a service, newest first.
+    ///
+    /// Who changed what and when, and which revisions are kept to go back to.
+    History(History),
+    /// Read and write what services keep in their buckets.
+    Kv(Kv),
+    /// Write everything that a running host keeps into one file.
+    ///
+    /// The host goes on serving. Every write that it had acknowledged before is in
+    /// the file, which appears under its name only once it is whole.
+    Backup(Backup),
+    /// Fill the state folder from a backup, before a host is started there.
+    ///
+    /// The state folder that the configuration of DIR names must be missing or empty.
+    /// It is filled wholly or not at all; components come with it, `hostel.toml` does not.
+    Restore(Restore),
+}
+
+/// How a running host stands.
+#[derive(Debug, Args)]
+pub struct Status {
+    /// Show it again whenever something changes, until Ctrl-C.
+    ///
+    /// A terminal is redrawn every second, elsewhere a new block is printed for
+    /// each change other than of counters.
+    #[arg(long)]
+    pub watch: bool,
+    /// Whom to ask.
+    #[command(flatten)]
+    pub asking: Asking,
 }
 
 /// How to serve while services are being written.

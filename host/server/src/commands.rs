@@ -12,27 +12,38 @@ use hostel_storage::StorageError;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::admin::AdminError;
+use crate::commands::serve::Beginning;
+use crate::config::Environment;
 use crate::deploy::DeployError;
 use crate::host::{StartError, log_panics};
 use crate::platform::real_platform;
+use crate::sockets::{HandOverError, Inherited};
 
 mod admin_client;
+mod backup;
 mod build;
+mod change;
+mod changed;
 mod check;
+mod deploy;
 mod explain;
+mod history;
+mod kv;
 mod listing;
 mod report;
+mod restore;
 mod routes;
 mod serve;
 mod status;
 mod table;
+mod whole_file;
 
 /// How the process ends, by sysexits' numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
     /// Stopped cleanly.
     Clean,
-    /// What was asked about is not there.
+    /// What was asked about is not there, or did not last.
     None,
     /// The configuration, a component or the command line is wrong.
     Configuration,
@@ -44,6 +55,8 @@ pub enum Exit {
     Bug,
     /// The disk or the system failed.
     Io,
+    /// The host is busy, or things have changed: look again.
+    Again,
 }
 
 impl From<Exit> for ExitCode {
@@ -55,6 +68,7 @@ impl From<Exit> for ExitCode {
             Exit::Taken | Exit::Unavailable => 69,
             Exit::Bug => 70,
             Exit::Io => 74,
+            Exit::Again => 75,
         })
     }
 }
@@ -65,8 +79,11 @@ impl From<&StartError> for Exit {
             StartError::AddressTaken { .. }
             | StartError::Storage(StorageError::InUse { .. })
             | StartError::Admin(AdminError::AddressTaken { .. } | AdminError::SocketTaken { .. }) => Self::Taken,
-            StartError::Bug | StartError::Admin(AdminError::Bug) => Self::Bug,
+            StartError::Deploy(DeployError::Bug) | StartError::Admin(AdminError::Bug) => Self::Bug,
             StartError::Listen { .. }
+            | StartError::HandOver(
+                HandOverError::Count { .. } | HandOverError::Kind { .. } | HandOverError::Unclaimed { .. },
+            )
             | StartError::Admin(
                 AdminError::SocketPath { .. }
                 | AdminError::NoSocket { .. }
@@ -74,9 +91,17 @@ impl From<&StartError> for Exit {
                 | AdminError::TokenReadable { .. }
                 | AdminError::TokenBroken { .. },
             )
-            | StartError::Deploy(DeployError::Rejected(_) | DeployError::RouteConflict { .. }) => Self::Configuration,
+            | StartError::Deploy(
+                DeployError::Rejected(_)
+                | DeployError::RouteConflict { .. }
+                | DeployError::Unchangeable { .. }
+                | DeployError::NoService(_)
+                | DeployError::NoRevision { .. }
+                | DeployError::Outdated { .. },
+            ) => Self::Configuration,
             StartError::Storage(_)
-            | StartError::Deploy(DeployError::Storage(_))
+            | StartError::HandOver(HandOverError::Unusable { .. })
+            | StartError::Deploy(DeployError::Storage(_) | DeployError::Busy)
             | StartError::Sandbox(_)
             | StartError::Admin(AdminError::Socket { .. } | AdminError::Token { .. } | AdminError::Thread(_))
             | StartError::Thread(_) => Self::Io,
@@ -99,6 +124,18 @@ fn color() -> bool {
     COLOR.load(Ordering::Relaxed)
 }
 
+/// Does `work` with the sockets that were handed over to the process. They are taken
+/// before it has threads or children, which would keep them open.
+fn with_sockets(environment: Environment<'_>, work: impl FnOnce(Inherited) -> Exit) -> Exit {
+    match Inherited::take_over(environment).map_err(StartError::from) {
+        Ok(inherited) => work(inherited),
+        Err(error) => {
+            report::fail(&error);
+            Exit::from(&error)
+        }
+    }
+}
+
 /// Does what the command line asks for.
 #[must_use]
 pub fn run(cli: Cli) -> Exit {
@@ -119,13 +156,29 @@ pub fn run(cli: Cli) -> Exit {
     log_panics();
     match cli.command {
         Command::Check(target) => check::check(&target.path, &environment),
-        Command::Up(target) => serve::up(&target.path, &environment, false),
-        Command::Dev(dev) => match build::build_all(&dev.target.path) {
-            Ok(()) => serve::up(&dev.target.path, &environment, dev.tls),
+        Command::Up(target) => with_sockets(&environment, |inherited| {
+            serve::up(Beginning { path: &target.path, environment, inherited, tls: false })
+        }),
+        Command::Dev(dev) => with_sockets(&environment, |inherited| match build::build_all(&dev.target.path) {
+            Ok(()) => {
+                let (path, tls) = (&dev.target.path, dev.tls);
+                serve::up(Beginning { path, environment, inherited, tls })
+            }
             Err(exit) => exit,
-        },
+        }),
         Command::Status(asking) => status::status(&asking, &environment),
         Command::Routes(asking) => routes::routes(&asking, &environment),
         Command::Explain(asked) => explain::explain(&asked, &environment),
+        Command::Deploy(asked) => deploy::deploy(&asked, &environment),
+        Command::Rollback(asked) => change::rollback(&asked, &environment),
+        Command::Promote(asked) => change::one_service("promote", &asked, &environment),
+        Command::Undeploy(asked) => change::undeploy(&asked, &environment),
+        Command::Disable(asked) => change::one_service("disable", &asked, &environment),
+        Command::Enable(asked) => change::one_service("enable", &asked, &environment),
+        Command::Approve(asked) => change::one_service("approve", &asked, &environment),
+        Command::History(asked) => history::history(&asked, &environment),
+        Command::Kv(asked) => kv::kv(&asked.command, &environment),
+        Command::Backup(asked) => backup::backup(&asked, &environment),
+        Command::Restore(asked) => restore::restore(&asked),
     }
 }

@@ -6,26 +6,46 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Uri};
 use serde::Serialize;
 
+use crate::admin::change::{self, one_service};
+use crate::admin::context::Context;
 use crate::admin::problem::Problem;
-use crate::admin::{AdminState, explain, health, limits, openapi, routes, view};
+use crate::admin::question::etag;
+use crate::admin::services::Standings;
+use crate::admin::{AdminState, artifacts, backup, explain, health, keyvalue, limits, openapi, routes, services, view};
 
 /// What Prometheus calls the format of [`crate::metrics`].
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// Every resource, and an answer to whoever asks for another.
-pub(super) fn router(state: AdminState) -> Router {
+pub(super) fn router(context: Context) -> Router {
     Router::new()
         .route("/livez", get(health::livez))
         .route("/readyz", get(health::readyz))
         .route("/readyz/{name}", get(health::readyz_one))
         .route("/metrics", get(metrics))
         .route("/v1/status", get(status))
-        .route("/v1/services", get(services))
+        .route("/v1/services", get(services::services))
+        .route("/v1/services/{name}", get(services::service).delete(one_service::undeploy))
+        .route("/v1/services/{name}/history", get(services::history))
+        .route("/v1/services/{name}/rollback", post(change::rollback))
+        .route("/v1/services/{name}/promote", post(one_service::promote))
+        .route("/v1/services/{name}/disable", post(one_service::disable))
+        .route("/v1/services/{name}/enable", post(one_service::enable))
+        .route("/v1/services/{name}/approve", post(one_service::approve))
+        .route("/v1/services/{name}/keyvalue", get(keyvalue::buckets).delete(keyvalue::purge))
+        .route("/v1/services/{name}/keyvalue/{bucket}", get(keyvalue::keys).delete(keyvalue::purge_bucket))
+        .route("/v1/services/{name}/keyvalue/{bucket}/", get(keyvalue::value))
+        .route("/v1/services/{name}/keyvalue/{bucket}/{key}", get(keyvalue::value))
+        .route("/v1/services/{name}/export", get(keyvalue::transfer::export))
+        .route("/v1/services/{name}/import", post(keyvalue::transfer::import))
+        .route("/v1/artifacts", post(artifacts::upload))
+        .route("/v1/deployments", post(change::deploy))
+        .route("/v1/backup", post(backup::backup))
         .route("/v1/routes", get(all_routes))
         .route("/v1/limits", get(all_limits))
         .route("/v1/explain", get(explain::explain))
@@ -34,7 +54,7 @@ pub(super) fn router(state: AdminState) -> Router {
             Problem::not_found("There is nothing at this path; `/openapi.json` lists what there is.")
         })
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
-        .with_state(Arc::new(state))
+        .with_state(context)
 }
 
 /// Everything that is counted, as OpenMetrics text for Prometheus.
@@ -49,15 +69,21 @@ pub(super) async fn metrics(State(state): State<Arc<AdminState>>) -> Response {
 }
 
 /// How the host stands: version, checks, listeners, services.
+///
+/// The `ETag` is the version of all services together.
 #[utoipa::path(
     get,
     path = "/v1/status",
     tag = "state",
     responses((status = 200, description = "How it stands.", body = view::Status))
 )]
-pub(super) async fn status(State(state): State<Arc<AdminState>>) -> Response {
+pub(super) async fn status(State(context): State<Context>) -> Response {
+    // A journal that cannot be read is one of the things that this is asked for.
+    let standings = Standings::read(&context).await.ok().flatten();
+    let state = &context.state;
     let checks = state.readiness.checks().into_iter();
-    json(&view::Status {
+    let services = standings.as_ref().map(|standings| standings.services(&state.live.load(), &context));
+    let answer = json(&view::Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         uptime_seconds: state.clock.now().since(state.started).as_secs(),
         ready: state.readiness.is_ready(),
@@ -66,19 +92,12 @@ pub(super) async fn status(State(state): State<Arc<AdminState>>) -> Response {
             .collect(),
         listeners: state.served().iter().map(|listener| listener.shown()).collect(),
         connections: u64::try_from(state.metrics.connections.get()).unwrap_or_default(),
-        services: routes::services(&state.live.load()),
-    })
-}
-
-/// Every service that is live.
-#[utoipa::path(
-    get,
-    path = "/v1/services",
-    tag = "state",
-    responses((status = 200, description = "The services, ordered by name.", body = view::Services))
-)]
-pub(super) async fn services(State(state): State<Arc<AdminState>>) -> Response {
-    json(&view::Services { services: routes::services(&state.live.load()) })
+        services: services.unwrap_or_else(|| services::live_only(&state.live.load(), &context)),
+    });
+    match standings {
+        Some(standings) => ([etag(standings.version())], answer).into_response(),
+        None => answer,
+    }
 }
 
 /// Every route that is live, listener by listener.
@@ -101,16 +120,20 @@ pub(super) async fn all_routes(State(state): State<Arc<AdminState>>) -> Response
 )]
 pub(super) async fn all_limits(State(state): State<Arc<AdminState>>) -> Response {
     let snapshot = state.live.load();
-    let services = snapshot.services.values().map(|service| &service.compiled);
     json(&view::Limits {
         host: limits::of_host(&state.host_limits),
         listeners: state
             .served()
             .iter()
-            .map(|one| view::LimitsOf { name: one.address.to_string(), limits: limits::of_listener(&one.limits) })
+            .map(|one| view::LimitsOf {
+                name: one.address.to_string(),
+                limits: limits::of_listener(&one.listener.limits),
+            })
             .collect(),
-        services: services
-            .map(|one| view::LimitsOf { name: one.name().to_string(), limits: limits::of_service(one.limits()) })
+        services: snapshot
+            .services
+            .values()
+            .map(|one| view::LimitsOf { name: one.name.to_string(), limits: limits::of_service(&one.settings.limits) })
             .collect(),
     })
 }

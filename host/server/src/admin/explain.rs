@@ -1,17 +1,21 @@
 //! What would happen to a request, and why: the same rules in the same order as for a real one, with words for each.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::Response;
 use hostel_model::route::{Found, Route, RouteTable, Verdict};
-use hostel_model::target::{canonical_authority, canonical_path, check_query};
-use http::Uri;
+use hostel_model::target::canonical_authority;
+use http::header::HOST;
+use http::{Request, Uri};
 
 use crate::admin::api::{json, one};
 use crate::admin::problem::Problem;
 use crate::admin::view::{Considered, Explanation, Outcome};
 use crate::admin::{AdminState, ServedListener, routes, view};
+use crate::edge::aim::{Aim, Target, aim};
+use crate::edge::{Listener, Peer};
 
 /// Characters of a method: twice the longest that is registered.
 const METHOD_MAX: usize = 40;
@@ -81,6 +85,17 @@ impl<'a> Asked<'a> {
         Some(Self { method, url, scheme, authority, path, query })
     }
 
+    /// What the edge makes of it at `door`, by the rules for real requests, or what
+    /// is wrong with it.
+    fn aimed(&self, door: &Arc<Listener>) -> Result<Aim, &'static str> {
+        let target = self.query.map_or_else(|| self.path.to_owned(), |query| format!("{}?{query}", self.path));
+        let request = Request::builder().method(self.method).uri(target).header(HOST, self.authority).body(());
+        let request = request.map_err(|_unwritable| "the URL has characters that may not stand in it; escape them")?;
+        // Who asks makes no difference: nothing is said that a proxy would have to be believed.
+        let peer = Peer::new(Arc::clone(door), SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)), None);
+        aim(&request, &peer).map_err(|fault| fault.why)
+    }
+
     fn answer(&self, outcome: Outcome, reason: impl Into<String>) -> Explanation {
         Explanation {
             method: self.method.to_owned(),
@@ -106,38 +121,35 @@ pub(super) fn judge<T>(
     tables: &[RouteTable<T>],
     show: Show<'_, T>,
 ) -> Explanation {
-    let authority = match canonical_authority(asked.authority) {
-        Ok(authority) => authority,
-        Err(fault) => return asked.answer(Outcome::Refused, fault.to_string()),
-    };
-    let Some((listener, table)) = choose(asked, authority.port, listeners, tables) else {
+    let authority = canonical_authority(asked.authority).ok();
+    let port = authority.as_ref().and_then(|authority| authority.port);
+    let Some((listener, table)) = choose(asked, port, listeners, tables) else {
         return asked.answer(Outcome::NoListener, "the host does not listen yet; `/readyz?verbose` says why");
     };
-    let known = |explanation: Explanation| Explanation {
+    let known = |explanation| Explanation {
         listener: Some(listener.address.to_string()),
-        host: Some(authority.host.to_string()),
+        host: authority.map(|authority| authority.host.into_owned()),
         ..explanation
     };
-    if authority.port.is_some() && listener.redirect_from.map(|from| from.port()) == authority.port {
-        let reason = format!("this address only sends clients on to `https` at `{}`", listener.address);
-        return known(asked.answer(Outcome::Redirect, reason));
-    }
-    if matches!(asked.method, "CONNECT" | "TRACE") {
-        return known(asked.answer(Outcome::Refused, "the host makes no tunnels and traces nothing"));
-    }
-    let path = match canonical_path(asked.path, listener.paths) {
-        Ok(path) => path,
-        Err(fault) => return known(asked.answer(Outcome::Refused, fault.to_string())),
+    let (door, redirects) = match &listener.redirect {
+        Some((from, door)) if port == Some(from.port()) => (door, true),
+        Some(_) | None => (&listener.listener, false),
     };
-    if let Some(Err(fault)) = asked.query.map(check_query) {
-        return known(asked.answer(Outcome::Refused, fault.to_string()));
-    }
-    let known = |explanation| Explanation { path: Some(path.text.to_string()), ..known(explanation) };
-    if path.resolved && matches!(asked.method, "GET" | "HEAD") {
-        let reason = format!("the path has dot segments; clients are told to ask for `{}`", path.text);
-        return known(asked.answer(Outcome::Redirect, reason));
-    }
-    known(look_up(asked, table, &authority.host, &path.text, &|route| show(route, listener)))
+    known(match asked.aimed(door) {
+        Err(why) => asked.answer(Outcome::Refused, why),
+        Ok(Aim::Host) => asked.answer(Outcome::NoRoute, "the host answers this itself"),
+        Ok(Aim::Elsewhere(_)) if redirects => {
+            let reason = format!("this address only sends clients on to `https` at `{}`", listener.address);
+            asked.answer(Outcome::Redirect, reason)
+        }
+        Ok(Aim::Elsewhere(location)) => {
+            let location = String::from_utf8_lossy(location.as_bytes());
+            let reason = format!("the path has dot segments; clients are told to ask for `{location}`");
+            let path = location.split('?').next().map(str::to_owned);
+            Explanation { path, ..asked.answer(Outcome::Redirect, reason) }
+        }
+        Ok(Aim::Service(target)) => look_up(asked, table, &target, &|route| show(route, listener)),
+    })
 }
 
 /// The listener that a client of this URL would reach, and its table.
@@ -150,7 +162,8 @@ fn choose<'a, T>(
     let all = || listeners.iter().zip(tables);
     let port = port.unwrap_or(if asked.scheme == view::Scheme::Https { 443 } else { 80 });
     let at_port = |listener: &ServedListener| {
-        listener.address.port() == port || listener.redirect_from.is_some_and(|from| from.port() == port)
+        let redirect = listener.redirect.as_ref();
+        listener.address.port() == port || redirect.is_some_and(|(from, _)| from.port() == port)
     };
     all()
         .find(|(listener, _)| at_port(listener))
@@ -162,10 +175,10 @@ fn choose<'a, T>(
 fn look_up<T>(
     asked: &Asked<'_>,
     table: &RouteTable<T>,
-    host: &str,
-    path: &str,
+    target: &Target,
     show: &dyn Fn(&Route<T>) -> view::Route,
 ) -> Explanation {
+    let (host, path) = (target.authority.host(), target.path_and_query.path());
     let considered = table.explain(host, asked.method, path);
     let winner = considered.iter().find(|one| one.verdict == Verdict::Wins).map(|one| one.route);
     let (outcome, reason) = match (winner, table.find(host, asked.method, path)) {
@@ -181,5 +194,6 @@ fn look_up<T>(
         let view::Route { pattern, service, .. } = show(one.route);
         Considered { pattern, service, wins: one.verdict == Verdict::Wins, reason: one.verdict.to_string() }
     });
-    Explanation { route: winner.map(show), considered: shown.collect(), ..asked.answer(outcome, reason) }
+    let (route, considered, path) = (winner.map(show), shown.collect(), Some(path.to_owned()));
+    Explanation { route, considered, path, ..asked.answer(outcome, reason) }
 }

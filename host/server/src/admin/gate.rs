@@ -8,20 +8,24 @@ use std::net::IpAddr;
 
 use hostel_model::target::canonical_authority;
 use http::header::{AUTHORIZATION, HOST, ORIGIN};
-use http::{HeaderMap, HeaderName, Request};
+use http::{HeaderMap, HeaderName, Method, Request};
 use http_body::Body;
 
 use crate::admin::problem::Problem;
+use crate::admin::question::JSON_BYTES_MAX;
 use crate::admin::socket::Transport;
 use crate::admin::token::Token;
+use crate::deploy::Author;
 
-/// Bytes of a body that are let in: more than anything here reads.
-const BODY_BYTES_MAX: u64 = 64 * 1024;
 /// What a browser says about where a request comes from (W3C Fetch Metadata).
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// Refuses `request` unless whoever came in by `transport` may have it answered.
-pub(super) fn check<B: Body>(request: &Request<B>, transport: Transport, token: Option<&Token>) -> Result<(), Problem> {
+/// Says who asks by `transport` for `request`, or refuses it unless it may be answered.
+pub(super) fn check<B: Body>(
+    request: &Request<B>,
+    transport: Transport,
+    token: Option<&Token>,
+) -> Result<Author, Problem> {
     let host = host(request)?;
     if transport == Transport::Tcp && !host.as_ref().is_some_and(Place::is_this_machine) {
         let detail = "The host must be an IP address, `localhost` or a name below it; ask for one of those.";
@@ -31,10 +35,27 @@ pub(super) fn check<B: Body>(request: &Request<B>, transport: Transport, token: 
     if transport == Transport::Tcp && !is_public(request) && !token.is_some_and(|token| shows(request, token)) {
         return Err(Problem::unauthenticated());
     }
-    if request.body().size_hint().lower() > BODY_BYTES_MAX {
-        return Err(Problem::content_too_large());
+    if request.body().size_hint().lower() > JSON_BYTES_MAX && !takes_large_bodies(request) {
+        return Err(Problem::too_large(format!("The request's body has more than {JSON_BYTES_MAX} bytes.")));
     }
-    Ok(())
+    Ok(match transport {
+        Transport::Unix { user } => Author::Socket { user },
+        Transport::Tcp => Author::Token,
+    })
+}
+
+/// Components and imports, which have bounds of their own.
+fn takes_large_bodies<B>(request: &Request<B>) -> bool {
+    let path = request.uri().path();
+    request.method() == Method::POST && (path == "/v1/artifacts" || path.ends_with("/import"))
+}
+
+/// Whether an answer may take long by its nature: because something is compiled, or
+/// because much is read or written.
+pub(super) fn takes_long<B>(request: &Request<B>) -> bool {
+    let (path, reads) = (request.uri().path(), [Method::GET, Method::HEAD].contains(request.method()));
+    // Probes, which need no token, are not below it.
+    path.starts_with("/v1/") && (!reads || path.ends_with("/export"))
 }
 
 /// A host and its port in their only spelling; the port of HTTP if there is none.

@@ -1,12 +1,11 @@
 //! What is live, as the admin plane shows it: services, listeners, routes.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use hostel_model::route::Route;
-use hostel_sandbox::Generation;
+use http::uri::Scheme;
 
-use crate::admin::{AdminState, ServedListener, limits, view};
+use crate::admin::{AdminState, ServedListener, view};
 use crate::live::{LiveService, Snapshot};
 
 impl AdminState {
@@ -18,7 +17,7 @@ impl AdminState {
 
 impl ServedListener {
     pub(super) fn scheme(&self) -> view::Scheme {
-        if self.tls { view::Scheme::Https } else { view::Scheme::Http }
+        if self.listener.scheme == Scheme::HTTPS { view::Scheme::Https } else { view::Scheme::Http }
     }
 
     pub(super) fn shown(&self) -> view::Listener {
@@ -26,34 +25,8 @@ impl ServedListener {
             address: self.address.to_string(),
             scheme: self.scheme(),
             h2c: self.h2c,
-            redirect_from: self.redirect_from.map(|address| address.to_string()),
+            redirect_from: self.redirect.as_ref().map(|(address, _)| address.to_string()),
         }
-    }
-}
-
-/// Every service of `snapshot`.
-pub(super) fn services(snapshot: &Snapshot) -> Vec<view::Service> {
-    snapshot.services.values().map(|service| shown_service(service, snapshot)).collect()
-}
-
-fn shown_service(service: &LiveService, snapshot: &Snapshot) -> view::Service {
-    let compiled = &service.compiled;
-    let all = snapshot.routes.iter().flat_map(|table| table.routes());
-    let own = all.filter(|route| route.target.compiled.name() == compiled.name());
-    let routes: BTreeSet<String> = own.map(|route| route.text.to_string()).collect();
-    view::Service {
-        name: compiled.name().to_string(),
-        revision: compiled.revision.number.to_string(),
-        digest: compiled.revision.digest.to_string(),
-        generation: match compiled.generation {
-            Generation::P2 => view::Generation::P2,
-            Generation::P3 => view::Generation::P3,
-        },
-        routes: routes.into_iter().collect(),
-        limits: limits::first_of_service(compiled.limits()),
-        requests: service.metrics.requests.get(),
-        calls: service.metrics.calls.get(),
-        failures: service.metrics.failed(),
     }
 }
 
@@ -76,7 +49,7 @@ pub(super) fn shown_route(route: &Route<Arc<LiveService>>, listener: &ServedList
         host: pattern.host.as_ref().map(ToString::to_string),
         path: pattern.path.to_string(),
         methods: pattern.methods.named().map(|names| names.iter().cloned().collect()),
-        service: route.target.compiled.name().to_string(),
-        revision: route.target.compiled.revision.number.to_string(),
+        service: route.target.name.to_string(),
+        revision: route.target.live.as_ref().map(|live| live.compiled.revision.number.to_string()),
     }
 }

@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use futures::FutureExt;
 use futures::future::{Either, join_all, pending, select};
 use futures::stream::{FuturesUnordered, StreamExt};
-use hostel_model::platform::{BoxTask, Platform};
+use hostel_model::platform::{BoxTask, Monotonic, Platform};
 use http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderValue, Request};
 use hyper::body::Incoming;
@@ -22,6 +22,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::sync::watch;
 
+use crate::admin::context::Context;
 use crate::admin::problem::Problem;
 use crate::admin::socket::{Door, Stream, Transport};
 use crate::admin::token::Token;
@@ -36,6 +37,10 @@ pub(super) const HEADER_TIME: Duration = Duration::from_secs(10);
 const HEADER_BYTES_MAX: usize = 32 * 1024;
 /// Time a connection may live: one that never reads would stay for ever.
 const CONNECTION_TIME: Duration = Duration::from_secs(60);
+/// The same once something was asked for that takes long: compiling some minutes, an
+/// export or a backup as long as a disk takes for it. What is silent meanwhile is
+/// ended sooner by whoever waits for it.
+const LONG_CONNECTION_TIME: Duration = Duration::from_hours(1);
 /// Time for what is being answered when a connection is to end.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 /// A pause after `accept` failed: long enough for something to be closed.
@@ -50,17 +55,28 @@ pub(super) struct Plane {
 
 impl Plane {
     pub(super) fn new(state: AdminState, token: Option<Token>, platform: Platform) -> Self {
-        Self { router: TowerToHyperService::new(api::router(state)), token, platform }
+        let router = api::router(Context::new(state, platform.clone()));
+        Self { router: TowerToHyperService::new(router), token, platform }
     }
 
     fn sleep(&self, time: Duration) -> BoxTask {
         self.platform.clock.sleep_until(self.platform.clock.now().after(time))
     }
 
-    async fn answer(&self, request: Request<Incoming>, transport: Transport) -> Response {
+    /// The answer to `request`; `until` is when its connection ends.
+    async fn answer(
+        &self,
+        mut request: Request<Incoming>,
+        transport: Transport,
+        until: &watch::Sender<Monotonic>,
+    ) -> Response {
         let mut response = match gate::check(&request, transport, self.token.as_ref()) {
             Err(problem) => problem.into_response(),
-            Ok(()) => {
+            Ok(who) => {
+                if gate::takes_long(&request) {
+                    until.send_replace(self.platform.clock.now().after(LONG_CONNECTION_TIME));
+                }
+                request.extensions_mut().insert(who);
                 let answer = AssertUnwindSafe(async { self.router.call(request.map(Body::new)).await });
                 match answer.catch_unwind().await {
                     Ok(Ok(response)) => response,
@@ -82,7 +98,6 @@ pub(super) async fn serve(plane: Arc<Plane>, doors: Vec<Door>, stopped: watch::R
 
 /// Accepts and serves in one task: whatever is polled here is bounded.
 async fn serve_door(plane: Arc<Plane>, door: Door, mut stopped: watch::Receiver<bool>) {
-    let transport = door.transport();
     let mut connections = FuturesUnordered::new();
     let mut pause: Option<BoxTask> = None;
     let mut stop = Box::pin({
@@ -96,7 +111,7 @@ async fn serve_door(plane: Arc<Plane>, door: Door, mut stopped: watch::Receiver<
             Some(()) = connections.next(), if !connections.is_empty() => {}
             () = async { match &mut pause { Some(pause) => pause.await, None => pending().await } } => pause = None,
             accepted = door.accept(), if may_accept => match accepted {
-                Ok(Some(stream)) => {
+                Ok(Some((stream, transport))) => {
                     connections.push(converse(Arc::clone(&plane), stream, transport, stopped.clone()));
                 }
                 Ok(None) => {}
@@ -126,10 +141,12 @@ async fn converse(
     transport: Transport,
     mut stopped: watch::Receiver<bool>,
 ) {
-    let answering = Arc::clone(&plane);
+    let clock = Arc::clone(&plane.platform.clock);
+    let (until, mut ends) = watch::channel(clock.now().after(CONNECTION_TIME));
+    let (answering, until) = (Arc::clone(&plane), Arc::new(until));
     let service = service_fn(move |request| {
-        let plane = Arc::clone(&answering);
-        async move { Ok::<_, Infallible>(plane.answer(request, transport).await) }
+        let (plane, until) = (Arc::clone(&answering), Arc::clone(&until));
+        async move { Ok::<_, Infallible>(plane.answer(request, transport, &until).await) }
     });
     let mut connection = pin!(
         http1::Builder::new()
@@ -138,7 +155,17 @@ async fn converse(
             .max_header_size(HEADER_BYTES_MAX)
             .serve_connection(TokioIo::new(stream), service)
     );
-    let enough = pin!(select(plane.sleep(CONNECTION_TIME), Box::pin(ended(&mut stopped))));
+    let old = async {
+        loop {
+            let until = *ends.borrow_and_update();
+            let changed = pin!(ends.changed());
+            if let Either::Left(_) = select(clock.sleep_until(until), changed).await {
+                return;
+            }
+        }
+    };
+    let (old, told) = (pin!(old), pin!(ended(&mut stopped)));
+    let enough = pin!(select(old, told));
     // A connection that breaks is its client's affair.
     if let Either::Right(_) = select(connection.as_mut(), enough).await {
         connection.as_mut().graceful_shutdown();

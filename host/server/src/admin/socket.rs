@@ -8,9 +8,10 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpSocket, UnixListener, UnixSocket, UnixStream};
+use tokio::net::{TcpListener, UnixListener, UnixSocket, UnixStream};
 
 use crate::admin::AdminError;
+use crate::sockets::Inherited;
 
 /// What `sockaddr_un` holds of a path, without the zero at its end.
 const PATH_BYTES_MAX: usize = 107;
@@ -21,7 +22,10 @@ const BACKLOG: u32 = 64;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Transport {
     /// By the Unix socket; the kernel says who it is.
-    Unix,
+    Unix {
+        /// The user's number.
+        user: u32,
+    },
     /// By TCP; only a token says who it is.
     Tcp,
 }
@@ -40,26 +44,20 @@ pub(super) enum Door {
 }
 
 impl Door {
-    pub(super) fn transport(&self) -> Transport {
-        match self {
-            Self::Unix(..) => Transport::Unix,
-            Self::Tcp(_) => Transport::Tcp,
-        }
-    }
-
     /// The next connection; `None` for one that may not come in.
-    pub(super) async fn accept(&self) -> io::Result<Option<Box<dyn Stream>>> {
+    pub(super) async fn accept(&self) -> io::Result<Option<(Box<dyn Stream>, Transport)>> {
         match self {
             Self::Unix(listener, user) => {
                 let (stream, _) = listener.accept().await?;
                 let peer = stream.peer_cred()?.uid();
-                Ok(may_enter(peer, *user).then(|| Box::new(stream) as Box<dyn Stream>))
+                let transport = Transport::Unix { user: peer };
+                Ok(may_enter(peer, *user).then(|| (Box::new(stream) as Box<dyn Stream>, transport)))
             }
             Self::Tcp(listener) => {
                 let (stream, _) = listener.accept().await?;
                 // Answers are written whole; waiting to join them only delays.
                 stream.set_nodelay(true)?;
-                Ok(Some(Box::new(stream)))
+                Ok(Some((Box::new(stream), Transport::Tcp)))
             }
         }
     }
@@ -86,14 +84,22 @@ impl Drop for SocketFile {
     }
 }
 
-/// Binds the Unix socket at `path`, in place of one that nobody answers at any more.
-pub(super) async fn bind_unix(path: &Path) -> Result<(Door, SocketFile), AdminError> {
+/// Binds the Unix socket at `path`, in place of one that nobody answers at any more,
+/// unless it was `inherited`: then its file is not ours.
+pub(super) async fn bind_unix(
+    path: &Path,
+    inherited: &mut Inherited,
+) -> Result<(Door, Option<SocketFile>), AdminError> {
+    let wrong = |source| AdminError::Socket { path: path.to_path_buf(), source };
+    let user = rustix::process::geteuid().as_raw();
+    if let Some(socket) = inherited.take_unix(path) {
+        return Ok((Door::Unix(UnixListener::from_std(socket).map_err(wrong)?, user), None));
+    }
     let bytes = path.as_os_str().len();
     if bytes > PATH_BYTES_MAX {
         return Err(AdminError::SocketPath { path: path.to_path_buf(), bytes, most: PATH_BYTES_MAX });
     }
     make_room(path).await?;
-    let wrong = |source| AdminError::Socket { path: path.to_path_buf(), source };
     let listen = || {
         let socket = UnixSocket::new_stream()?;
         // Linux gives the file the mode that the socket has when it is bound, so
@@ -104,7 +110,7 @@ pub(super) async fn bind_unix(path: &Path) -> Result<(Door, SocketFile), AdminEr
         Ok((socket.listen(BACKLOG)?, file))
     };
     let (listener, file) = listen().map_err(wrong)?;
-    Ok((Door::Unix(listener, rustix::process::geteuid().as_raw()), file))
+    Ok((Door::Unix(listener, user), Some(file)))
 }
 
 /// Removes what an ended host left at `path`, and nothing else.
@@ -129,20 +135,13 @@ async fn make_room(path: &Path) -> Result<(), AdminError> {
     fs::remove_file(path).map_err(|source| AdminError::Socket { path: place(), source })
 }
 
-/// Binds the TCP address.
-pub(super) fn bind_tcp(address: SocketAddr) -> Result<(Door, SocketAddr), AdminError> {
-    let listen = || {
-        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-        socket.set_reuseaddr(true)?;
-        socket.bind(address)?;
-        let listener = socket.listen(BACKLOG)?;
-        let bound = listener.local_addr()?;
-        Ok((Door::Tcp(listener), bound))
-    };
-    listen().map_err(|source: io::Error| match source.kind() {
+/// Binds the TCP address, unless it was `inherited`.
+pub(super) fn bind_tcp(address: SocketAddr, inherited: &mut Inherited) -> Result<(Door, SocketAddr), AdminError> {
+    let listening = inherited.listen(address, BACKLOG).map_err(|source| match source.kind() {
         ErrorKind::AddrInUse => AdminError::AddressTaken { address },
         _ => AdminError::Address { address, source },
-    })
+    })?;
+    Ok((Door::Tcp(listening.socket), listening.address))
 }
 
 fn identity(path: &Path) -> io::Result<(u64, u64)> {

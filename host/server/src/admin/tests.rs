@@ -1,10 +1,16 @@
 //! The admin plane behind real sockets, with a host that is made up.
 
 mod api;
+mod changes;
 mod doors;
 mod explain;
 mod gate;
 mod health;
+mod keyvalue;
+mod scene;
+mod services;
+mod transfers;
+mod uploads;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -13,9 +19,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, SystemTime};
 
-use hostel_model::limits::{HostLimits, ListenerLimits};
+use hostel_model::limits::HostLimits;
+use hostel_model::plan::{ListenerPlan, TlsPlan};
 use hostel_model::platform::{BoxTask, Clock, Monotonic, Platform};
-use hostel_model::target::PathRules;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -24,6 +30,7 @@ use super::{Admin, AdminError, AdminSettings, AdminState, ServedListener, start}
 use crate::live::LiveTable;
 use crate::metrics::{Levels, Metrics};
 use crate::platform::real_platform;
+use crate::sockets::Inherited;
 
 /// A clock that a test can put forward.
 struct Shifted {
@@ -68,6 +75,7 @@ impl Ground {
             socket: self.folder.path().join("admin.sock"),
             address: Some("127.0.0.1:0".parse().unwrap()),
             token_file: self.folder.path().join("admin.token"),
+            inherited: Inherited::default(),
         }
     }
 
@@ -81,6 +89,8 @@ impl Ground {
             metrics_text: Box::new(move || for_text.text(Levels::default())),
             readiness: Arc::new(Readiness::new(Arc::clone(&clock))),
             listeners: Arc::new(OnceLock::new()),
+            deployer: Arc::new(OnceLock::new()),
+            scratch: self.folder.path().join("scratch"),
             host_limits: HostLimits::default(),
             started: clock.now(),
             clock,
@@ -151,14 +161,16 @@ impl Plane {
 
 /// A listener as a host would have it.
 fn listener(address: &str) -> ServedListener {
-    ServedListener {
-        address: address.parse().unwrap(),
-        tls: false,
-        h2c: false,
-        redirect_from: None,
-        limits: ListenerLimits::default(),
-        paths: PathRules::default(),
-    }
+    ServedListener::of(&ListenerPlan::all(address.parse().unwrap()), 0, address.parse().unwrap(), None)
+}
+
+/// The same with TLS and a door that sends requests on to it, once `change` was made.
+fn tls_listener(address: &str, redirect_from: &str, change: impl FnOnce(&mut ListenerPlan)) -> ServedListener {
+    let address = address.parse().unwrap();
+    let tls = TlsPlan { certificates: Vec::new(), client_ca: None, redirect_from: redirect_from.parse().ok() };
+    let mut plan = ListenerPlan { tls: Some(tls), ..ListenerPlan::all(address) };
+    change(&mut plan);
+    ServedListener::of(&plan, 1, address, redirect_from.parse().ok())
 }
 
 /// What came back.

@@ -2,13 +2,15 @@
 //!
 //! Who can read the file can administer the host, so only its own user may.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, ErrorKind, Read};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
 use hostel_model::digest::Digest;
 use hostel_model::platform::Random;
+use hostel_storage::write_file;
 
 use crate::admin::AdminError;
 
@@ -69,16 +71,10 @@ fn read(path: &Path, file: File) -> Result<Token, AdminError> {
 
 /// Whole or not at all, and never readable by others.
 fn write(path: &Path, text: &str) -> io::Result<()> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".new");
-    let new = PathBuf::from(name);
-    // What a host that was killed may have left.
-    match fs::remove_file(&new) {
-        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-        _ => {}
+    match (path.parent(), path.file_name().and_then(OsStr::to_str)) {
+        (Some(folder), Some(name)) => {
+            write_file(folder, name, format!("{text}\n").as_bytes()).map_err(io::Error::other)
+        }
+        _ => Err(ErrorKind::InvalidFilename.into()),
     }
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
-    file.write_all(format!("{text}\n").as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&new, path)
 }

@@ -6,6 +6,16 @@
 use serde::{Deserialize, Serialize, Serializer};
 use utoipa::ToSchema;
 
+pub use change::{
+    Artifact, Change, Changed, Component, Deployment, History, HistoryEntry, Revision, Rollback, ServiceChange,
+};
+pub use keyvalue::{Bucket, Buckets, ExportedValue, Imported, Keys, Purged};
+pub use service::{Breaker, Candidate, Folder, Generation, Pending, Service, Services, Watch};
+
+mod change;
+mod keyvalue;
+mod service;
+
 /// How the host stands, in one answer.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Status {
@@ -21,7 +31,7 @@ pub struct Status {
     pub listeners: Vec<Listener>,
     /// Connections to the listeners that are open now.
     pub connections: u64,
-    /// What is live, ordered by name.
+    /// How every service stands, ordered by name.
     pub services: Vec<Service>,
 }
 
@@ -64,47 +74,6 @@ pub enum Scheme {
     Https,
 }
 
-/// All services.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-pub struct Services {
-    /// Ordered by name.
-    pub services: Vec<Service>,
-}
-
-/// A service that is live.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-pub struct Service {
-    /// Its name.
-    pub name: String,
-    /// The number of its revision.
-    #[schema(example = "r3")]
-    pub revision: String,
-    /// The SHA-256 of its component, in hex.
-    pub digest: String,
-    /// Which WASI it answers in.
-    pub generation: Generation,
-    /// The patterns of its routes, each once, however many listeners have it.
-    pub routes: Vec<String>,
-    /// The limits that are hit first; `/v1/limits` has all of them.
-    pub limits: Vec<Limit>,
-    /// Requests from outside since the host started.
-    pub requests: u64,
-    /// Calls from other services since the host started.
-    pub calls: u64,
-    /// How many of both ended in a failure.
-    pub failures: u64,
-}
-
-/// Which WASI a component answers in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Generation {
-    /// WASI 0.2.
-    P2,
-    /// WASI 0.3.
-    P3,
-}
-
 /// All routes of all listeners.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Routes {
@@ -136,9 +105,10 @@ pub struct Route {
     pub methods: Option<Vec<String>>,
     /// Where it leads.
     pub service: String,
-    /// The number of that service's revision.
-    #[schema(example = "r3")]
-    pub revision: String,
+    /// The number of the revision that serves; left out if none does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "r3")]
+    pub revision: Option<String>,
 }
 
 /// Every limit in force.
@@ -277,6 +247,19 @@ pub struct Problem {
     pub status: u16,
     /// What is wrong with this request, and what to do about it.
     pub detail: String,
+    /// Each thing that is wrong, where there can be many; left out if `detail` says all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(nullable = false)]
+    pub problems: Vec<Rejection>,
+}
+
+/// Why one service cannot be deployed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Rejection {
+    /// The service.
+    pub service: String,
+    /// What is wrong with its component, and what to do about it.
+    pub reason: String,
 }
 
 /// A number that is whole is written without a point: bytes are not fractions.

@@ -1,37 +1,43 @@
 //! Asks the admin plane of a running host: finds it, shows the token, understands its refusals.
 
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
+use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures::future::{Either, select};
 use hostel_model::platform::Clock;
-use http::header::{AUTHORIZATION, HOST};
-use http::{HeaderValue, Request, StatusCode};
-use http_body_util::{BodyExt, Empty, Limited};
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
+use http::{Method, StatusCode};
 use serde::de::DeserializeOwned;
 use thiserror::Error;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpStream, UnixStream};
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, Runtime};
 
 use super::Exit;
+use super::report::fail;
 use crate::admin::{AdminSettings, TOKEN_NAME, token, view};
-use crate::cli::Asking;
+use crate::cli::{Asking, Whom};
 use crate::config::{Environment, Loaded, load};
 use crate::platform::real_platform;
+
+pub(super) use content::Content;
+
+mod content;
+mod exchange;
+#[cfg(test)]
+mod tests;
 
 /// The variable that says which host to ask.
 const ADMIN: &str = "HOSTEL_ADMIN";
 /// The variable that holds a token.
 const ADMIN_TOKEN: &str = "HOSTEL_ADMIN_TOKEN";
-/// How long a host may take: it answers from memory, in milliseconds.
+/// How long a host may take that answers from what it knows, in milliseconds.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Bytes of an answer: that of ten thousand routes is a third of it.
-const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// How long one may take that compiles: a large component takes minutes on a busy machine.
+const PATIENCE_FOR_CHANGES: Duration = Duration::from_mins(10);
+/// How long one may take that is sent any amount of data: as long as it listens to it.
+const PATIENCE_FOR_TRANSFERS: Duration = Duration::from_hours(1);
 
 /// Why a host could not be asked, or did not answer.
 #[derive(Debug, Error)]
@@ -44,28 +50,71 @@ pub(super) enum AskError {
     Denied { place: Place, source: io::Error },
     #[error("the host at `{place}` wants its token; set {ADMIN_TOKEN} to what is in `admin.token` of its state folder")]
     Token { place: Place },
-    #[error("the host at `{place}` refuses the question: {detail}")]
-    Question { place: Place, detail: String },
+    #[error("the host at `{place}` refuses: {}", clause(&.problem.detail))]
+    Refused { place: Place, problem: Box<view::Problem> },
     #[error("what answers at `{place}` is not the host that this command knows; name another with --admin")]
     Strange { place: Place, source: Box<dyn std::error::Error + Send + Sync> },
-    #[error("the host at `{place}` did not answer within 10 seconds; look at its log")]
-    Slow { place: Place },
+    #[error("the host at `{place}` did not answer within {}; look at its log", humantime::format_duration(*.patience))]
+    Slow { place: Place, patience: Duration },
+    #[error("the answer of the host at `{place}` broke off; look at its log")]
+    BrokenOff { place: Place, source: Box<dyn std::error::Error + Send + Sync> },
+    #[error("cannot {action} `{}`; check the path, its permissions and the free space", .path.display())]
+    File { action: &'static str, path: PathBuf, source: io::Error },
     #[error("cannot ask anybody: the system gives no events")]
     Runtime(#[source] io::Error),
+}
+
+/// A sentence as the end of another one.
+pub(super) fn clause(sentence: &str) -> String {
+    let mut letters = sentence.chars();
+    let first = letters.next().map(|letter| letter.to_lowercase().to_string()).unwrap_or_default();
+    format!("{first}{}", letters.as_str().trim_end_matches('.'))
 }
 
 impl From<&AskError> for Exit {
     fn from(error: &AskError) -> Self {
         match error {
-            AskError::Address { .. } | AskError::Question { .. } => Self::Configuration,
-            AskError::Runtime(_) => Self::Io,
+            AskError::Address { .. } => Self::Configuration,
+            AskError::Refused { problem, .. } => problem.exit(),
+            AskError::Runtime(_) | AskError::File { .. } => Self::Io,
             AskError::Unanswered { .. }
             | AskError::Denied { .. }
             | AskError::Token { .. }
             | AskError::Strange { .. }
+            | AskError::BrokenOff { .. }
             | AskError::Slow { .. } => Self::Unavailable,
         }
     }
+}
+
+impl view::Problem {
+    /// How a command ends that met it.
+    fn exit(&self) -> Exit {
+        match (self.status, self.r#type.rsplit(':').next()) {
+            (412, _) | (_, Some("busy")) => Exit::Again,
+            (500, _) => Exit::Bug,
+            (500.., _) => Exit::Io,
+            _ => Exit::Configuration,
+        }
+    }
+}
+
+impl AskError {
+    /// What the host said, if it refused with this status.
+    pub(super) fn refused(&self, status: StatusCode) -> Option<&view::Problem> {
+        match self {
+            Self::Refused { problem, .. } => (problem.status == status.as_u16()).then_some(problem.as_ref()),
+            _ => None,
+        }
+    }
+}
+
+/// How a command ends that asked a host; says why it could not.
+pub(super) fn exit(asked: Result<Exit, AskError>) -> Exit {
+    asked.unwrap_or_else(|error| {
+        fail(&error);
+        Exit::from(&error)
+    })
 }
 
 /// Where a host is asked.
@@ -102,22 +151,97 @@ impl Answer {
     }
 }
 
+/// What is asked of a host.
+pub(super) struct Question {
+    pub(super) method: Method,
+    /// The path and the query.
+    pub(super) target: String,
+    pub(super) if_version: Option<u64>,
+    pub(super) content: Content,
+    pub(super) patience: Duration,
+}
+
+impl Question {
+    /// What is there at `target`.
+    pub(super) fn get(target: impl Into<String>) -> Self {
+        let (method, target) = (Method::GET, target.into());
+        Self { method, target, if_version: None, content: Content::nothing(), patience: PATIENCE }
+    }
+
+    /// A change of `target`.
+    pub(super) fn change(method: Method, target: impl Into<String>, content: Content) -> Self {
+        let target = target.into();
+        Self { method, target, if_version: None, content, patience: PATIENCE_FOR_CHANGES }
+    }
+
+    /// One that takes as long as there is something to be sent.
+    pub(super) fn transfer(method: Method, target: impl Into<String>, content: Content) -> Self {
+        Self { patience: PATIENCE_FOR_TRANSFERS, ..Self::change(method, target, content) }
+    }
+}
+
+/// A host that can be asked.
+pub(super) struct Client {
+    place: Place,
+    token: Option<String>,
+    runtime: Runtime,
+    pub(super) clock: Arc<dyn Clock>,
+}
+
+impl Client {
+    /// The host that `whom` means.
+    pub(super) fn of(whom: &Whom, environment: Environment<'_>) -> Result<Self, AskError> {
+        Self::at(whom.admin.as_deref(), &whom.config, environment)
+    }
+
+    fn at(admin: Option<&str>, config: &Path, environment: Environment<'_>) -> Result<Self, AskError> {
+        let named = admin.map(str::to_owned).or_else(|| environment(ADMIN)).filter(|text| !text.is_empty());
+        // Read only if it is needed: the host may run where there is no such folder.
+        let loaded = || load(config);
+        let place = match &named {
+            Some(text) => parse(text)?,
+            None => Place::Unix(socket_of(&loaded())),
+        };
+        let token = match place {
+            Place::Unix(_) => None,
+            Place::Tcp(_) => environment(ADMIN_TOKEN).or_else(|| kept_token(&loaded().state())),
+        };
+        let runtime = Builder::new_current_thread().enable_io().enable_time().build().map_err(AskError::Runtime)?;
+        let clock = real_platform(runtime.handle().clone()).clock;
+        Ok(Self { place, token, runtime, clock })
+    }
+
+    /// The whole answer to `question`.
+    pub(super) fn ask(&self, question: Question) -> Result<Answer, AskError> {
+        let mut json = Vec::new();
+        self.runtime.block_on(async {
+            let patience = question.patience;
+            let mut sink = exchange::Small(&mut json);
+            // It is bounded as a whole, from the connection to the last byte.
+            let answered = pin!(self.exchange(question, &mut sink));
+            match select(answered, self.clock.sleep_until(self.clock.now().after(patience))).await {
+                Either::Left((answered, _)) => answered,
+                Either::Right(_) => Err(AskError::Slow { place: self.place.clone(), patience }),
+            }
+        })?;
+        Ok(Answer { place: self.place.clone(), json: json.into() })
+    }
+
+    /// Writes the answer to `question` to `out`, piece by piece.
+    pub(super) fn download(&self, question: Question, path: &Path, out: &mut dyn Write) -> Result<(), AskError> {
+        let mut out = exchange::Large { path, out };
+        self.runtime.block_on(self.exchange(question, &mut out))
+    }
+}
+
 /// Asks the host that `asking` means for `target`, which begins with `/`.
 pub(super) fn ask(asking: &Asking, environment: Environment<'_>, target: &str) -> Result<Answer, AskError> {
-    let named = asking.admin.clone().or_else(|| environment(ADMIN)).filter(|text| !text.is_empty());
-    // Read only if it is needed: the host may run where there is no such folder.
-    let loaded = || load(&asking.target.path);
-    let place = match &named {
-        Some(text) => parse(text)?,
-        None => Place::Unix(socket_of(&loaded())),
-    };
-    let token = match place {
-        Place::Unix(_) => None,
-        Place::Tcp(_) => environment(ADMIN_TOKEN).or_else(|| kept_token(&loaded().state())),
-    };
-    let runtime = Builder::new_current_thread().enable_io().enable_time().build().map_err(AskError::Runtime)?;
-    let clock = real_platform(runtime.handle().clone()).clock;
-    runtime.block_on(in_time(&place, target, token.as_deref(), &*clock))
+    client(asking, environment)?.ask(Question::get(target))
+}
+
+/// The host that `asking` means.
+pub(super) fn client(asking: &Asking, environment: Environment<'_>) -> Result<Client, AskError> {
+    Client::at(asking.admin.as_deref(), &asking.target.path, environment)
 }
 
 fn parse(text: &str) -> Result<Place, AskError> {
@@ -147,110 +271,10 @@ fn kept_token(state: &Path) -> Option<String> {
     token::trimmed(&text).map(str::to_owned)
 }
 
-async fn in_time(place: &Place, target: &str, token: Option<&str>, clock: &dyn Clock) -> Result<Answer, AskError> {
-    let answer = std::pin::pin!(connect(place, target, token));
-    match select(answer, clock.sleep_until(clock.now().after(PATIENCE))).await {
-        Either::Left((answer, _)) => answer,
-        Either::Right(_) => Err(AskError::Slow { place: place.clone() }),
-    }
-}
-
-async fn connect(place: &Place, target: &str, token: Option<&str>) -> Result<Answer, AskError> {
-    let unreached = |source: io::Error| match source.kind() {
+/// A connection that could not be made.
+fn unreached(place: &Place, source: io::Error) -> AskError {
+    match source.kind() {
         ErrorKind::PermissionDenied => AskError::Denied { place: place.clone(), source },
         _ => AskError::Unanswered { place: place.clone(), source },
-    };
-    match place {
-        Place::Unix(path) => {
-            let stream = UnixStream::connect(path).await.map_err(unreached)?;
-            exchange(stream, place, "localhost", target, token).await
-        }
-        Place::Tcp(authority) => {
-            let stream = TcpStream::connect(authority).await.map_err(unreached)?;
-            exchange(stream, place, authority, target, token).await
-        }
-    }
-}
-
-async fn exchange(
-    stream: impl AsyncRead + AsyncWrite + Unpin + Send,
-    place: &Place,
-    host: &str,
-    target: &str,
-    token: Option<&str>,
-) -> Result<Answer, AskError> {
-    let strange =
-        |error: Box<dyn std::error::Error + Send + Sync>| AskError::Strange { place: place.clone(), source: error };
-    let mut request = Request::get(target).header(HOST, host);
-    if let Some(token) = token {
-        let value = HeaderValue::from_str(&format!("Bearer {token}"));
-        request = request.header(AUTHORIZATION, value.map_err(|_| AskError::Token { place: place.clone() })?);
-    }
-    let request = request.body(Empty::<Bytes>::new()).map_err(|error| strange(error.into()))?;
-    let (mut sender, connection) =
-        http1::handshake(TokioIo::new(stream)).await.map_err(|error| strange(error.into()))?;
-    let answered = std::pin::pin!(async {
-        let (head, body) = sender.send_request(request).await?.into_parts();
-        let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await?.to_bytes();
-        Ok::<_, Box<dyn std::error::Error + Send + Sync>>((head.status, body))
-    });
-    // The connection moves the bytes, and ends no sooner than the answer unless it broke.
-    let connection = std::pin::pin!(connection);
-    let (status, json) = match select(answered, connection).await {
-        Either::Left((answer, _)) => answer.map_err(strange)?,
-        Either::Right((_, answered)) => answered.await.map_err(strange)?,
-    };
-    match status {
-        StatusCode::OK => Ok(Answer { place: place.clone(), json }),
-        StatusCode::UNAUTHORIZED => Err(AskError::Token { place: place.clone() }),
-        StatusCode::BAD_REQUEST | StatusCode::FORBIDDEN => {
-            let problem: view::Problem = serde_json::from_slice(&json).map_err(|error| strange(error.into()))?;
-            let detail = problem.detail.trim_end_matches('.').to_owned();
-            Err(AskError::Question { place: place.clone(), detail })
-        }
-        other => Err(strange(format!("it answered with status {}", other.as_u16()).into())),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_host_is_named_by_a_path_or_by_an_address() {
-        let unix = |path: &str| Place::Unix(PathBuf::from(path));
-        assert_eq!(parse("unix:/run/h.sock").unwrap(), unix("/run/h.sock"));
-        assert_eq!(parse("/run/h.sock").unwrap(), unix("/run/h.sock"));
-        assert_eq!(parse("admin.sock").unwrap(), unix("admin.sock"));
-        assert_eq!(parse("http://127.0.0.1:9090").unwrap(), Place::Tcp("127.0.0.1:9090".to_owned()));
-        assert_eq!(parse("http://[::1]:9090/").unwrap(), Place::Tcp("[::1]:9090".to_owned()));
-        for text in ["unix:", "http://", "http://localhost", "http://a:1/b", "http://u@a:1", "https://a:1", "tcp://a:1"]
-        {
-            let error = parse(text).unwrap_err();
-            assert_eq!(Exit::from(&error), Exit::Configuration, "{text}");
-        }
-    }
-
-    #[test]
-    fn where_nobody_answers_is_said_with_what_to_do() {
-        let folder = tempfile::TempDir::new().unwrap();
-        let asking = |admin: Option<&str>| Asking {
-            target: crate::cli::Target { path: folder.path().to_path_buf() },
-            admin: admin.map(str::to_owned),
-            json: false,
-        };
-        let error = |admin, environment: Environment<'_>| ask(&asking(admin), environment, "/v1/status").err().unwrap();
-        let none = |_: &str| None;
-        let found = error(None, &none);
-        let socket = folder.path().join(".hostel/admin.sock");
-        let expected = format!(
-            "no host answers at `{}`; start it with `hostel up`, or name another with --admin",
-            socket.display()
-        );
-        assert_eq!(found.to_string(), expected);
-        assert_eq!(Exit::from(&found), Exit::Unavailable);
-        let named = |name: &str| (name == "HOSTEL_ADMIN").then(|| "unix:elsewhere.sock".to_owned());
-        assert!(error(None, &named).to_string().starts_with("no host answers at `elsewhere.sock`; "));
-        assert!(error(Some("first.sock"), &named).to_string().starts_with("no host answers at `first.sock`; "));
     }
 }

@@ -7,14 +7,15 @@ use hostel_sandbox::Sandbox;
 
 use super::report::{fail, number, say, show};
 use super::{Exit, start_platform};
-use crate::config::{Environment, Loaded, load, resolve};
+use crate::config::{Environment, Loaded, Resolved, load, resolve};
 use crate::deploy::DeployRequest;
 use crate::host::StartError;
 
 /// Validates the configuration at `path` and the components it names.
 pub(super) fn check(path: &Path, environment: Environment<'_>) -> Exit {
     let mut loaded = load(path);
-    let request = resolve(&mut loaded, environment).deploy;
+    let Resolved { deploy: request, missing, .. } = resolve(&mut loaded, environment);
+    loaded.problems.extend(missing.into_values());
     match component_problems(&loaded, &request) {
         Ok(problems) => loaded.problems.extend(problems),
         Err(error) => {
@@ -49,7 +50,9 @@ fn component_problems(loaded: &Loaded, request: &DeployRequest) -> Result<Vec<Pr
     let (_data_plane, platform) = start_platform()?;
     let sandbox = Sandbox::start(&loaded.plan.host, 0, &platform)?;
     for service in &request.services {
-        if let Err(error) = sandbox.check(&service.bytes) {
+        if let Some(component) = &service.component
+            && let Err(error) = sandbox.check(component)
+        {
             let plan = loaded.plan.services.iter().find(|plan| plan.name == service.name);
             problems.push(super::serve::rejected(loaded, plan, &service.name, &error));
         }

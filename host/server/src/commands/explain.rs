@@ -1,9 +1,8 @@
 //! `hostel explain`: which route of a running host takes a request, and why.
 
 use super::Exit;
-use super::admin_client::{AskError, ask};
+use super::admin_client::{AskError, ask, exit};
 use super::listing::{listing, print, print_json};
-use super::report::fail;
 use super::status::scheme;
 use crate::admin::view::{Explanation, Outcome};
 use crate::cli::Explain;
@@ -11,19 +10,10 @@ use crate::config::Environment;
 
 /// Asks, and shows what comes back.
 pub(super) fn explain(asked: &Explain, environment: Environment<'_>) -> Exit {
-    match answered(asked, environment) {
-        Ok(Outcome::Route) => Exit::Clean,
-        Ok(
-            Outcome::NoRoute | Outcome::MethodNotAllowed | Outcome::Redirect | Outcome::Refused | Outcome::NoListener,
-        ) => Exit::None,
-        Err(error) => {
-            fail(&error);
-            Exit::from(&error)
-        }
-    }
+    exit(answered(asked, environment))
 }
 
-fn answered(asked: &Explain, environment: Environment<'_>) -> Result<Outcome, AskError> {
+fn answered(asked: &Explain, environment: Environment<'_>) -> Result<Exit, AskError> {
     let mut query = form_urlencoded::Serializer::new(String::new());
     query.append_pair("method", &asked.method).append_pair("url", &asked.url);
     let answer = ask(&asked.asking, environment, &format!("/v1/explain?{}", query.finish()))?;
@@ -33,14 +23,20 @@ fn answered(asked: &Explain, environment: Environment<'_>) -> Result<Outcome, As
     } else {
         print(shown(&explanation).as_bytes());
     }
-    Ok(explanation.outcome)
+    Ok(match explanation.outcome {
+        Outcome::Route => Exit::Clean,
+        Outcome::NoRoute | Outcome::MethodNotAllowed | Outcome::Redirect | Outcome::Refused | Outcome::NoListener => {
+            Exit::None
+        }
+    })
 }
 
 fn shown(explanation: &Explanation) -> String {
     let Explanation { method, url, listener, host, path, reason, route, considered, outcome: _ } = explanation;
     let mut text = format!("{method} {url}\n{reason}\n");
     if let Some(route) = route {
-        text.push_str(&format!("It leads to `{}` ({}).\n", route.service, route.revision));
+        let revision = route.revision.as_deref().unwrap_or("nothing live");
+        text.push_str(&format!("It leads to `{}` ({revision}).\n", route.service));
     }
     let facts = [("listener", listener), ("host", host), ("path", path)];
     let facts = facts.into_iter().filter_map(|(name, value)| Some([name.to_owned(), value.clone()?]));

@@ -1,13 +1,21 @@
-//! Tables on standard output: with lines on a terminal, plain columns elsewhere, so that scripts can cut them.
+//! Tables: with lines on a terminal, plain columns elsewhere, so that scripts can cut them.
 
 use std::io::{IsTerminal, Write};
 
 use comfy_table::presets::{NOTHING, UTF8_FULL_CONDENSED};
 use comfy_table::{ContentArrangement, Table};
 
-/// `rows` under `header`.
+/// `rows` under `header`, for standard output.
 pub(super) fn listing<const COLUMNS: usize>(header: [&str; COLUMNS], rows: Vec<[String; COLUMNS]>) -> String {
-    let terminal = std::io::stdout().is_terminal();
+    drawn(header, rows, std::io::stdout().is_terminal())
+}
+
+/// The same for whatever output: with lines for a terminal.
+pub(super) fn drawn<const COLUMNS: usize>(
+    header: [&str; COLUMNS],
+    rows: Vec<[String; COLUMNS]>,
+    terminal: bool,
+) -> String {
     let mut table = Table::new();
     table.load_preset(if terminal { UTF8_FULL_CONDENSED } else { NOTHING });
     table.set_content_arrangement(if terminal { ContentArrangement::Dynamic } else { ContentArrangement::Disabled });

@@ -1,5 +1,7 @@
 //! `hostel up`: starts a host from a configuration and waits for the signal to stop it.
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -7,42 +9,65 @@ use hostel_model::config::Problem;
 use hostel_model::name::ServiceName;
 use hostel_model::plan::ServicePlan;
 use hostel_model::platform::Platform;
-use hostel_sandbox::CompileError;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::report::{fail, say, show};
 use super::table::served;
 use super::{Exit, color, start_platform};
-use crate::config::{Environment, Loaded, load, problem_at, resolve};
-use crate::deploy::DeployError;
+use crate::config::{Loaded, load, problem_at, resolve};
+use crate::deploy::{DeployError, RejectReason};
+use crate::follow::{Follow, Started, Watched};
 use crate::host::{Host, HostSettings, StartError};
 use crate::line_writer::LineWriter;
+use crate::service_manager::{ServiceManager, State};
+use crate::sockets::Inherited;
 use crate::telemetry::start_logging;
 use crate::tls::development::development_tls;
 
 /// How long a log that nobody reads may hold up the end.
 const LOG_PATIENCE: Duration = Duration::from_secs(1);
 
-/// Serves the configuration at `path` until a signal. With `tls`, listeners that
-/// have no certificate get one made for them.
-pub(super) fn up(path: &Path, environment: Environment<'_>, tls: bool) -> Exit {
-    let mut loaded = load(path);
+/// What a host is started with.
+pub(super) struct Beginning<'a> {
+    /// The configuration.
+    pub(super) path: &'a Path,
+    /// Variables of the process.
+    pub(super) environment: fn(&str) -> Option<String>,
+    /// Sockets that were handed over to it.
+    pub(super) inherited: Inherited,
+    /// Whether listeners that have no certificate get one made for them.
+    pub(super) tls: bool,
+}
+
+/// Serves until a signal.
+pub(super) fn up(beginning: Beginning<'_>) -> Exit {
+    let Beginning { path, environment, inherited, tls } = beginning;
     let (data_plane, platform) = match start_platform() {
         Ok(started) => started,
         Err(error) => return failed(&error),
     };
-    if tls && loaded.is_valid() {
-        secure(&mut loaded, &platform);
-    }
-    let resolved = resolve(&mut loaded, environment);
-    show(&loaded.problems);
-    if !loaded.is_valid() {
-        return Exit::Configuration;
-    }
     let log = match start_logging(environment("HOSTEL_LOG").as_deref(), color(), &platform) {
         Ok(log) => log,
         Err(error) => return failed(&StartError::Thread(error)),
     };
+    let mut watched = Watched::at(path, &platform);
+    let mut loaded = load(path);
+    watched.watch(&loaded);
+    let written = loaded.plan.clone();
+    if tls && loaded.is_valid() {
+        secure(&mut loaded, &platform);
+    }
+    let resolved = resolve(&mut loaded, &environment);
+    // What was logged so far comes before.
+    log.flush(LOG_PATIENCE);
+    if !loaded.is_valid() {
+        // Nothing will be deployed, so that what is missing will not be told later.
+        loaded.problems.extend(resolved.missing.into_values());
+        show(&loaded.problems);
+        return Exit::Configuration;
+    }
+    show(&loaded.problems);
+    let started = Started::with(&loaded, written, &resolved.deploy.services);
     let settings = HostSettings {
         limits: loaded.plan.host.clone(),
         listeners: resolved.listeners,
@@ -50,9 +75,12 @@ pub(super) fn up(path: &Path, environment: Environment<'_>, tls: bool) -> Exit {
         admin_address: loaded.plan.admin.address,
         deploy: resolved.deploy,
         access_log: Box::new(std::io::stdout()),
+        inherited,
     };
-    let exit = data_plane.block_on(run(settings, &loaded, platform, &log));
-    log.flush(LOG_PATIENCE);
+    let audience = Audience { manager: ServiceManager::of(&environment), log };
+    let plans = Plans { loaded, missing: resolved.missing, watched, started, environment };
+    let exit = data_plane.block_on(run(settings, plans, platform, &audience));
+    audience.log.flush(LOG_PATIENCE);
     // Guests that would not end are left behind.
     data_plane.shutdown_background();
     exit
@@ -77,26 +105,52 @@ fn secure(loaded: &mut Loaded, platform: &Platform) {
     }
 }
 
+/// What was asked for, and what is needed to follow it.
+struct Plans {
+    loaded: Loaded,
+    /// Why components are not there that the host may have from before.
+    missing: BTreeMap<ServiceName, Problem>,
+    watched: Watched,
+    started: Started,
+    environment: fn(&str) -> Option<String>,
+}
+
 #[expect(clippy::disallowed_methods, reason = "before anything is served there is nothing to finish")]
-async fn run(settings: HostSettings, loaded: &Loaded, platform: Platform, log: &LineWriter) -> Exit {
+async fn run(settings: HostSettings, plans: Plans, platform: Platform, audience: &Audience) -> Exit {
     let mut signals = match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
         (Ok(terminate), Ok(interrupt)) => Signals { terminate, interrupt },
         (Err(error), _) | (_, Err(error)) => return failed(&StartError::Thread(error)),
     };
-    let progress = Box::new(|name: &ServiceName| tracing::info!(service = %name, "compiling"));
-    let state = loaded.state();
-    let started = tokio::select! {
-        started = Host::start(settings, &state, platform, progress) => started,
+    let state = plans.loaded.state();
+    let host = tokio::select! {
+        host = Host::start(settings, &state, platform.clone()) => host,
         // Nothing is served yet, so there is nothing to finish.
         number = signals.next() => std::process::exit(128 + number),
     };
-    match started {
-        Ok(host) => serve_until_told(host, signals, log).await,
+    let host = match host {
+        Ok(host) => host,
         Err(error) => {
-            log.flush(LOG_PATIENCE);
-            not_started(loaded, &error)
+            audience.log.flush(LOG_PATIENCE);
+            return not_started(&plans, &error);
+        }
+    };
+    let deployer = host.deployer().clone();
+    let orders = Box::new(move |order| deployer.ask_from_thread(order));
+    match Follow::start(plans.watched, plans.started, Box::new(plans.environment), orders, &platform) {
+        Ok(follow) => serve_until_told(host, follow, signals, audience).await,
+        Err(error) => {
+            host.shutdown().await;
+            failed(&StartError::Thread(error))
         }
     }
+}
+
+/// Who is told how the host stands.
+struct Audience {
+    /// People.
+    log: LineWriter,
+    /// Whoever started the process, if it wants to know.
+    manager: ServiceManager,
 }
 
 struct Signals {
@@ -115,11 +169,15 @@ impl Signals {
 }
 
 #[expect(clippy::disallowed_methods, reason = "a second signal means at once, whatever is still at work")]
-async fn serve_until_told(host: Host, mut signals: Signals, log: &LineWriter) -> Exit {
+async fn serve_until_told(host: Host, follow: Follow, mut signals: Signals, audience: &Audience) -> Exit {
+    let Audience { log, manager } = audience;
     // What was logged so far comes before the table.
     log.flush(LOG_PATIENCE);
     say(&served(&host));
+    manager.tell(State::Ready);
     signals.next().await;
+    manager.tell(State::Stopping);
+    drop(follow);
     // Through the log's thread: nobody waits here for a terminal that is not read.
     log.write(b"stopping: finishing what is in flight (again to stop at once)\n".to_vec());
     tokio::select! {
@@ -136,16 +194,17 @@ fn failed(error: &StartError) -> Exit {
     Exit::from(error)
 }
 
-fn not_started(loaded: &Loaded, error: &StartError) -> Exit {
+fn not_started(plans: &Plans, error: &StartError) -> Exit {
     if let StartError::Deploy(DeployError::Rejected(rejections)) = error {
-        let problems: Vec<Problem> = rejections
-            .iter()
-            .map(|(name, error)| {
+        let loaded = &plans.loaded;
+        let problem = |(name, reason): &(ServiceName, RejectReason)| match (reason, plans.missing.get(name)) {
+            (RejectReason::NoFile, Some(missing)) => missing.clone(),
+            (reason, _) => {
                 let plan = loaded.plan.services.iter().find(|plan| plan.name == *name);
-                rejected(loaded, plan, name, error)
-            })
-            .collect();
-        show(&problems);
+                rejected(loaded, plan, name, reason)
+            }
+        };
+        show(&rejections.iter().map(problem).collect::<Vec<_>>());
         return Exit::from(error);
     }
     failed(error)
@@ -156,15 +215,15 @@ pub(super) fn rejected(
     loaded: &Loaded,
     plan: Option<&ServicePlan>,
     name: &ServiceName,
-    error: &CompileError,
+    reason: &dyn fmt::Display,
 ) -> Problem {
-    let text = error.to_string();
+    let text = reason.to_string();
     // The texts are "what is wrong; what to do".
     let (wrong, remedy) = text.rsplit_once("; ").unwrap_or((text.as_str(), "build it again"));
     let file = plan.map(|plan| plan.component.clone()).unwrap_or_default();
     let message = format!("`{file}` cannot be the service `{name}`: {wrong}");
     problem_at(
-        &loaded.source,
+        plan.and_then(|plan| plan.source.as_ref()).unwrap_or(&loaded.source),
         plan.and_then(|plan| plan.component_span.as_ref()),
         message,
         "this component",

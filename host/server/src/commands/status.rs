@@ -1,35 +1,81 @@
-//! `hostel status`: how a running host stands.
+//! `hostel status`: how a running host stands, once or again and again.
 
+use std::io::IsTerminal;
 use std::time::Duration;
 
 use super::Exit;
-use super::admin_client::{Answer, AskError, ask};
+use super::admin_client::{Answer, AskError, Client, Question, client, exit};
+use super::changed::short;
 use super::listing::{listing, print, print_json};
-use super::report::{fail, number};
-use crate::admin::view::{Scheme, Status};
-use crate::cli::Asking;
+use super::report::number;
+use crate::admin::view::{Breaker, Folder, Scheme, Service, Status};
+use crate::cli;
 use crate::config::Environment;
 
+/// Between two looks.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Empties a terminal and begins at its top (ECMA-48).
+const CLEAR: &str = "\x1b[H\x1b[2J\x1b[3J";
+
 /// Asks, and shows what comes back.
-pub(super) fn status(asking: &Asking, environment: Environment<'_>) -> Exit {
-    match answered(asking, environment) {
-        Ok(()) => Exit::Clean,
-        Err(error) => {
-            fail(&error);
-            Exit::from(&error)
-        }
-    }
+pub(super) fn status(asked: &cli::Status, environment: Environment<'_>) -> Exit {
+    let client = match client(&asked.asking, environment) {
+        Ok(client) => client,
+        Err(error) => return exit(Err(error)),
+    };
+    if asked.watch { watch(&client, asked.asking.json) } else { exit(once(&client, asked.asking.json)) }
 }
 
-fn answered(asking: &Asking, environment: Environment<'_>) -> Result<(), AskError> {
-    let answer = ask(asking, environment, "/v1/status")?;
-    let status = answer.read()?;
-    if asking.json {
+fn once(client: &Client, json: bool) -> Result<Exit, AskError> {
+    let (answer, status) = look(client)?;
+    if json {
         print_json(&answer.json);
     } else {
         print(shown(&answer, &status).as_bytes());
     }
-    Ok(())
+    Ok(Exit::Clean)
+}
+
+fn look(client: &Client) -> Result<(Answer, Status), AskError> {
+    let answer = client.ask(Question::get("/v1/status"))?;
+    let status = answer.read()?;
+    Ok((answer, status))
+}
+
+/// Until the process is told to end. A host that is gone may come back.
+fn watch(client: &Client, json: bool) -> ! {
+    let terminal = std::io::stdout().is_terminal() && !json;
+    let mut before: Option<String> = None;
+    loop {
+        let (text, told) = match look(client) {
+            Ok((answer, status)) if json => {
+                (String::from_utf8_lossy(&answer.json).trim_end().to_owned() + "\n", lasting(status))
+            }
+            Ok((answer, status)) => (shown(&answer, &status), lasting(status)),
+            Err(error) => (format!("{error}\n"), error.to_string()),
+        };
+        if terminal {
+            print(format!("{CLEAR}{text}").as_bytes());
+        } else if before.as_ref() != Some(&told) {
+            // An empty line between two blocks; a line of JSON needs none.
+            let gap = if before.is_some() && !json { "\n" } else { "" };
+            print(format!("{gap}{text}").as_bytes());
+        }
+        before = Some(told);
+        client.clock.pause_thread(LOOK_EVERY);
+    }
+}
+
+/// What of `status` is worth a new block: all but what is counted.
+fn lasting(mut status: Status) -> String {
+    (status.uptime_seconds, status.connections) = (0, 0);
+    for service in &mut status.services {
+        (service.requests, service.calls, service.failures) = (0, 0, 0);
+        if let Some(watch) = &mut service.watch {
+            (watch.seconds_left, watch.requests, watch.failures) = (0, 0, 0);
+        }
+    }
+    serde_json::to_string(&status).unwrap_or_default()
 }
 
 fn shown(answer: &Answer, status: &Status) -> String {
@@ -49,19 +95,54 @@ fn shown(answer: &Answer, status: &Status) -> String {
         [format!("{scheme}://{}", listener.address), note.join(", ")]
     });
     text.push_str(&format!("\n{}", listing(["LISTENER", "NOTE"], listeners.collect())));
-    let services = status.services.iter().map(|service| {
-        let counted = [service.requests, service.calls, service.failures].map(|count| count.to_string());
-        let [requests, calls, failures] = counted;
-        [service.name.clone(), service.revision.clone(), short(&service.digest), requests, calls, failures]
-    });
-    let header = ["SERVICE", "REVISION", "DIGEST", "REQUESTS", "CALLS", "FAILURES"];
-    text.push_str(&format!("\n{}", listing(header, services.collect())));
+    let header = ["SERVICE", "REVISION", "DIGEST", "CANDIDATE", "FOLDER", "REQUESTS", "CALLS", "FAILURES", "NOTE"];
+    text.push_str(&format!("\n{}", listing(header, status.services.iter().map(row).collect())));
     text
 }
 
-/// As much of a digest as people compare.
-fn short(digest: &str) -> String {
-    digest.chars().take(12).collect()
+fn row(service: &Service) -> [String; 9] {
+    let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+    let counted = [service.requests, service.calls, service.failures].map(|count| count.to_string());
+    let [requests, calls, failures] = counted;
+    let candidate = service.candidate.as_ref().map(|one| format!("{} {}%", one.revision, one.weight));
+    [
+        service.name.clone(),
+        or_dash(service.revision.clone()),
+        or_dash(service.digest.as_deref().map(short)),
+        or_dash(candidate),
+        folder(service.folder).to_owned(),
+        requests,
+        calls,
+        failures,
+        note(service),
+    ]
+}
+
+fn folder(folder: Folder) -> &'static str {
+    match folder {
+        Folder::None => "none",
+        Folder::Missing => "missing",
+        Folder::Differs => "differs",
+        Folder::Same => "same",
+    }
+}
+
+/// What is out of the ordinary.
+fn note(service: &Service) -> String {
+    let candidate_is_open = service.candidate.as_ref().is_some_and(|one| one.breaker == Breaker::Open);
+    let watched =
+        service.watch.as_ref().map(|watch| format!("{} is watched for {} s more", watch.revision, watch.seconds_left));
+    let waits = service.pending.as_ref().map(|pending| format!("{} waits for approval", pending.revision));
+    let notes = [
+        service.disabled.then(|| "disabled".to_owned()),
+        (service.breaker == Breaker::Open).then(|| "breaker is open".to_owned()),
+        candidate_is_open.then(|| "breaker of the candidate is open".to_owned()),
+        watched,
+        waits,
+        service.pinned.then(|| "pinned by command".to_owned()),
+    ];
+    let notes: Vec<String> = notes.into_iter().flatten().collect();
+    if notes.is_empty() { "-".to_owned() } else { notes.join(", ") }
 }
 
 /// The beginning of a listener's URLs.

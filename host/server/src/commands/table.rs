@@ -1,43 +1,37 @@
 //! The table of what is served, printed once everything is.
 
-use comfy_table::presets::{NOTHING, UTF8_FULL_CONDENSED};
-use comfy_table::{ContentArrangement, Table};
 use std::io::IsTerminal;
 
+use super::listing::drawn;
 use crate::host::Host;
+use crate::live::LiveService;
 
-/// Listeners with their routes, services and revisions; lines on a terminal,
-/// plain columns elsewhere.
+/// Listeners with their routes, services and revisions, for standard error.
 pub(super) fn served(host: &Host) -> String {
-    let terminal = std::io::stderr().is_terminal();
     let snapshot = host.snapshot();
-    let mut table = Table::new();
-    table.load_preset(if terminal { UTF8_FULL_CONDENSED } else { NOTHING });
-    table.set_content_arrangement(if terminal { ContentArrangement::Dynamic } else { ContentArrangement::Disabled });
-    table.set_header(["LISTENER", "ROUTE", "SERVICE", "REVISION"]);
+    let mut rows = Vec::new();
     for ((address, scheme), routes) in host.addresses().iter().zip(host.schemes()).zip(&snapshot.routes) {
-        for route in routes.routes() {
-            let compiled = &route.target.compiled;
-            table.add_row([
-                format!("{scheme}://{address}"),
-                route.text.to_string(),
-                compiled.name().to_string(),
-                compiled.revision.to_string(),
-            ]);
+        if routes.routes().next().is_none() {
+            let nothing = ["(nothing yet)", "-", "-"].map(str::to_owned);
+            let [route, service, revision] = nothing;
+            rows.push([format!("{scheme}://{address}"), route, service, revision]);
         }
+        rows.extend(routes.routes().map(|route| row(format!("{scheme}://{address}"), &route.text, &route.target)));
     }
     for (name, service) in &snapshot.services {
-        let routed =
-            snapshot.routes.iter().flat_map(|table| table.routes()).any(|route| route.target.compiled.name() == name);
+        let routed = snapshot.routes.iter().flat_map(|table| table.routes()).any(|route| route.target.name == *name);
         if !routed {
-            table.add_row([
-                "-".to_owned(),
-                "(calls only)".to_owned(),
-                name.to_string(),
-                service.compiled.revision.to_string(),
-            ]);
+            rows.push(row("-".to_owned(), "(calls only)", service));
         }
     }
-    let text = table.to_string();
-    text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
+    let text = drawn(["LISTENER", "ROUTE", "SERVICE", "REVISION"], rows, std::io::stderr().is_terminal());
+    text.trim_end().to_owned()
+}
+
+fn row(listener: String, route: &str, service: &LiveService) -> [String; 4] {
+    let mut revision = service.standing.live.map_or_else(|| "-".to_owned(), |live| live.to_string());
+    if let Some((candidate, weight)) = &service.candidate {
+        revision.push_str(&format!(", {} for {weight}", candidate.compiled.revision));
+    }
+    [listener, route.to_owned(), service.name.to_string(), revision]
 }

@@ -7,12 +7,12 @@ use hostel_model::config::{Severity, Source, parse};
 use hostel_model::limits::{HostLimits, Limits, ListenerLimits};
 use hostel_model::units::ByteSize;
 
-use super::{Ground, Plane, listener};
+use super::{Ground, Plane, listener, tls_listener};
 use crate::admin::limits::{of_host, of_listener, of_service};
 use crate::admin::readiness::Check;
 use crate::admin::view;
 
-/// Every path, with parameters that are valid.
+/// Every path that is only read, with parameters that are valid.
 const PATHS: [&str; 10] = [
     "/livez",
     "/readyz",
@@ -24,6 +24,29 @@ const PATHS: [&str; 10] = [
     "/v1/limits",
     "/v1/explain?method=GET&url=http://localhost/",
     "/openapi.json",
+];
+
+/// Every other method and path, as the document has it.
+const CHANGING: [(&str, &str); 19] = [
+    ("get", "/v1/services/{name}"),
+    ("delete", "/v1/services/{name}"),
+    ("get", "/v1/services/{name}/history"),
+    ("post", "/v1/services/{name}/rollback"),
+    ("post", "/v1/services/{name}/promote"),
+    ("post", "/v1/services/{name}/disable"),
+    ("post", "/v1/services/{name}/enable"),
+    ("post", "/v1/services/{name}/approve"),
+    ("get", "/v1/services/{name}/keyvalue"),
+    ("delete", "/v1/services/{name}/keyvalue"),
+    ("get", "/v1/services/{name}/keyvalue/{bucket}"),
+    ("delete", "/v1/services/{name}/keyvalue/{bucket}"),
+    ("get", "/v1/services/{name}/keyvalue/{bucket}/{key}"),
+    ("get", "/v1/services/{name}/export"),
+    ("post", "/v1/services/{name}/import"),
+    ("post", "/v1/artifacts"),
+    ("post", "/v1/deployments"),
+    ("post", "/v1/backup"),
+    ("get", "/openapi.json"),
 ];
 
 #[test]
@@ -95,9 +118,7 @@ fn a_host_that_starts_has_a_status() {
 #[test]
 fn listeners_are_shown_once_the_host_has_them() {
     let plane = Plane::new();
-    let mut tls = listener("0.0.0.0:8443");
-    (tls.tls, tls.redirect_from) = (true, Some("0.0.0.0:8080".parse().unwrap()));
-    tls.limits.connections = 7;
+    let tls = tls_listener("0.0.0.0:8443", "0.0.0.0:8080", |plan| plan.limits.connections = 7);
     assert!(plane.listeners.set(vec![listener("127.0.0.1:80"), tls]).is_ok());
     let status = plane.get("/v1/status").json();
     let expected = serde_json::json!([
@@ -187,7 +208,8 @@ fn the_document_describes_every_resource_and_every_refusal() {
     let described: BTreeSet<&str> = paths.keys().map(String::as_str).collect();
     let served: BTreeSet<&str> = PATHS.iter().map(|path| path.split('?').next().unwrap()).collect();
     let served = served.iter().map(|path| path.replace("not-draining", "{name}")).collect::<Vec<_>>();
-    assert_eq!(described, served.iter().map(String::as_str).collect());
+    let changing = CHANGING.iter().map(|(_, path)| *path);
+    assert_eq!(described, served.iter().map(String::as_str).chain(changing).collect());
     for path in PATHS {
         let answer = plane.get(path);
         let key = path.split('?').next().unwrap().replace("not-draining", "{name}");
@@ -200,6 +222,34 @@ fn the_document_describes_every_resource_and_every_refusal() {
         }
     }
     assert_eq!(document["components"]["securitySchemes"]["token"]["scheme"], "bearer");
+}
+
+#[test]
+fn what_is_said_of_changes_is_what_holds_for_them() {
+    let document = Plane::new().get("/openapi.json").json();
+    let mut described = BTreeSet::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            described.insert((method.clone(), path.clone()));
+            let changes = operation["tags"] == serde_json::json!(["changes"]);
+            for status in ["404", "409", "412", "422", "503", "507"] {
+                let response = &operation["responses"][status];
+                let told = response["content"]["application/problem+json"].is_object();
+                assert!(told || !changes, "{method} {path}: {status}");
+            }
+            let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
+            let has = |name: &str| parameters.iter().any(|one| one["name"] == name);
+            let is_order = changes && !["/v1/artifacts", "/v1/backup"].contains(&path.as_str());
+            assert_eq!((has("dry_run"), has("If-Match")), (is_order, is_order), "{method} {path}");
+            for name in ["name", "bucket", "key"].iter().filter(|name| path.contains(&format!("{{{name}}}"))) {
+                assert!(has(name), "{method} {path}: {name}");
+            }
+        }
+    }
+    for (method, path) in CHANGING {
+        assert!(described.remove(&(method.to_owned(), path.to_owned())), "{method} {path} is not described");
+    }
+    assert!(described.iter().all(|(method, _)| method == "get"), "{described:?}");
 }
 
 #[test]

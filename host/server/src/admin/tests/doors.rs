@@ -48,7 +48,7 @@ fn a_socket_that_nobody_answers_at_any_more_is_replaced() {
     let settings = ground.settings();
     drop(UnixListener::bind(&settings.socket).unwrap());
     assert!(settings.socket.exists(), "the test needs what a host that was killed leaves");
-    let admin = ground.start(settings.clone()).unwrap();
+    let admin = ground.start(ground.settings()).unwrap();
     let answer = exchange(UnixStream::connect(&settings.socket).unwrap(), "GET /livez", &[("Host", "localhost")]);
     assert_eq!(answer.status, 200);
     drop(admin);
@@ -67,7 +67,7 @@ fn a_file_that_is_no_socket_is_left_alone() {
     let ground = Ground::new();
     let settings = ground.settings();
     fs::write(&settings.socket, "mine").unwrap();
-    let error = ground.error(settings.clone());
+    let error = ground.error(ground.settings());
     assert!(error.contains("is no socket; remove it"), "{error}");
     assert_eq!(fs::read_to_string(&settings.socket).unwrap(), "mine");
 }
@@ -97,7 +97,7 @@ fn an_address_that_is_taken_is_said_to_be() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
     let settings = ground.settings();
-    let error = ground.error(AdminSettings { address: Some(address), ..settings.clone() });
+    let error = ground.error(AdminSettings { address: Some(address), ..ground.settings() });
     assert!(error.starts_with(&format!("the admin address `{address}` is taken; ")), "{error}");
     assert!(!settings.socket.exists(), "what was made before is taken away");
 }

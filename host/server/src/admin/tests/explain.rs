@@ -1,8 +1,10 @@
 //! What would happen to a request, told before it is made.
 
+use hostel_model::plan::ListenerPlan;
 use hostel_model::route::{Route, RoutePattern, RouteTable};
+use hostel_model::target::DotSegments;
 
-use super::{Plane, listener};
+use super::{Plane, listener, tls_listener};
 use crate::admin::ServedListener;
 use crate::admin::explain::{Asked, judge};
 use crate::admin::view::{self, Explanation, Outcome};
@@ -25,14 +27,12 @@ fn show(route: &Route<&'static str>, listener: &ServedListener) -> view::Route {
         path: route.pattern.path.to_string(),
         methods: None,
         service: route.target.to_owned(),
-        revision: "r1".to_owned(),
+        revision: Some("r1".to_owned()),
     }
 }
 
 fn two_listeners() -> Vec<ServedListener> {
-    let mut tls = listener("0.0.0.0:8443");
-    (tls.tls, tls.redirect_from) = (true, Some("0.0.0.0:8081".parse().unwrap()));
-    vec![listener("127.0.0.1:8080"), tls]
+    vec![listener("127.0.0.1:8080"), tls_listener("0.0.0.0:8443", "0.0.0.0:8081", |_| {})]
 }
 
 #[track_caller]
@@ -104,6 +104,8 @@ fn the_listener_is_that_of_the_port_else_of_the_scheme_else_the_first() {
     assert_eq!(listener("https://localhost/"), "0.0.0.0:8443");
     assert_eq!(listener("http://localhost/"), "127.0.0.1:8080");
     assert_eq!(listener("http://localhost:9999/"), "127.0.0.1:8080");
+    let refused = explained("GET", "http://localhost:8081/a%2Fb");
+    assert_eq!((refused.outcome, refused.listener.as_deref()), (Outcome::Refused, Some("0.0.0.0:8443")));
     let redirected = explained("GET", "http://localhost:8081/users");
     assert_eq!(redirected.outcome, Outcome::Redirect);
     assert!(redirected.reason.contains("`https` at `0.0.0.0:8443`"), "{}", redirected.reason);
@@ -120,6 +122,7 @@ fn what_is_refused_before_any_route_is_explained_too() {
         "http://localhost:8080/a/../b",
         "http://localhost:8080/a\\b",
         "http://localhost:8080/%zz",
+        "http://localhost:8080/a<b",
         "http://localhost:8080/users?%0",
     ] {
         let explanation = explained("GET", url);
@@ -128,6 +131,23 @@ fn what_is_refused_before_any_route_is_explained_too() {
         assert!(explanation.reason.len() > 10, "{url}: {}", explanation.reason);
     }
     assert_eq!(explained("TRACE", "http://localhost:8080/users").outcome, Outcome::Refused);
+}
+
+#[test]
+fn dot_segments_lead_to_the_path_without_them_where_they_are_resolved() {
+    let mut plan = ListenerPlan::all("127.0.0.1:8080".parse().unwrap());
+    plan.paths.dot_segments = DotSegments::Resolve;
+    let listeners = [ServedListener::of(&plan, 0, plan.address, None)];
+    let tables = [table(&[("/users", None, "users")])];
+    let explained = |method| {
+        let asked = Asked::of(method, "http://localhost:8080/a/../users?x=1").unwrap();
+        judge(&asked, &listeners, &tables, &show)
+    };
+    let told = explained("GET");
+    assert_eq!((told.outcome, told.path.as_deref()), (Outcome::Redirect, Some("/users")));
+    assert!(told.reason.ends_with("told to ask for `/users?x=1`"), "{}", told.reason);
+    let served = explained("POST");
+    assert_eq!((served.outcome, served.path.as_deref()), (Outcome::Route, Some("/users")));
 }
 
 #[test]
