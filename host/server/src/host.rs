@@ -1,5 +1,6 @@
 //! The composition root: makes every part, hands each what it needs, and takes them down in order.
 
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -8,27 +9,28 @@ use std::time::Duration;
 
 use futures::future::{Either, select};
 use hostel_model::limits::HostLimits;
-use hostel_model::name::ServiceName;
 use hostel_model::platform::Platform;
 use hostel_sandbox::{Sandbox, SandboxError};
 use hostel_storage::{Artifacts, Journal, KeyValue, StateFolder, StorageError};
 use thiserror::Error;
-use tokio::sync::{Semaphore, oneshot, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 
 use crate::access_log::AccessLog;
 use crate::admin::readiness::{BEAT_EVERY, Check, Readiness};
 use crate::admin::{Admin, AdminError, AdminSettings, AdminState, ServedListener, TOKEN_NAME};
-use crate::deploy::{DeployError, DeployRequest, Deployer, Store};
+use crate::deploy::{Author, DeployError, DeployRequest, Deployer, DeployerHandle, Order, Store, What, compile_ahead};
 use crate::dispatch::Dispatcher;
 use crate::dispatch::admission::{Permits, Queue};
 use crate::host::doors::Doors;
 use crate::host::numbers::{Numbers, Watching};
-use crate::ingress::{Ingress, Phase};
+use crate::ingress::{Door, Ingress, Phase};
 use crate::line_writer::{LineOutput, LineWriter};
 use crate::live::{LiveTable, Snapshot};
 use crate::machine::{connections_max, memory_bytes};
 use crate::metrics::{Levels, Metrics};
 use crate::record::Recorder;
+use crate::rollout::watch_revisions;
+use crate::sockets::{HandOverError, Inherited};
 
 pub use doors::ListenerSettings;
 
@@ -54,6 +56,8 @@ pub struct HostSettings {
     pub deploy: DeployRequest,
     /// Where access-log lines go.
     pub access_log: LineOutput,
+    /// Sockets that were handed over to the process.
+    pub inherited: Inherited,
 }
 
 /// Why a host did not start.
@@ -73,6 +77,9 @@ pub enum StartError {
         /// What the system said.
         source: io::Error,
     },
+    /// Sockets that were handed over.
+    #[error(transparent)]
+    HandOver(#[from] HandOverError),
     /// The state folder.
     #[error(transparent)]
     Storage(#[from] StorageError),
@@ -88,9 +95,6 @@ pub enum StartError {
     /// The system.
     #[error("cannot start a thread; raise the limit of threads")]
     Thread(#[source] io::Error),
-    /// The host itself panicked; the log says where.
-    #[error("the host panicked while it deployed; this is a bug worth reporting with the log")]
-    Bug,
 }
 
 /// What the admin plane tells of, shared with those who change it.
@@ -99,19 +103,20 @@ struct Parts {
     numbers: Arc<Numbers>,
     readiness: Arc<Readiness>,
     listeners: Arc<OnceLock<Vec<ServedListener>>>,
+    deployer: Arc<OnceLock<DeployerHandle>>,
 }
 
 impl Parts {
     /// Of a host whose configuration is valid and whose databases are open.
-    fn new(numbers: Numbers, platform: &Platform) -> Self {
+    fn new(numbers: Numbers, live: Arc<LiveTable>, platform: &Platform) -> Self {
         let readiness = Readiness::new(Arc::clone(&platform.clock));
         readiness.holds(Check::Configuration);
         readiness.holds(Check::Storage);
-        let (live, listeners) = (Arc::default(), Arc::default());
-        Self { live, numbers: Arc::new(numbers), readiness: Arc::new(readiness), listeners }
+        let (numbers, readiness) = (Arc::new(numbers), Arc::new(readiness));
+        Self { live, numbers, readiness, listeners: Arc::default(), deployer: Arc::default() }
     }
 
-    fn told(&self, limits: &HostLimits, platform: &Platform) -> AdminState {
+    fn told(&self, limits: &HostLimits, scratch: PathBuf, platform: &Platform) -> AdminState {
         let numbers = Arc::clone(&self.numbers);
         AdminState {
             live: Arc::clone(&self.live),
@@ -119,6 +124,8 @@ impl Parts {
             metrics_text: Box::new(move || numbers.text()),
             readiness: Arc::clone(&self.readiness),
             listeners: Arc::clone(&self.listeners),
+            deployer: Arc::clone(&self.deployer),
+            scratch,
             host_limits: limits.clone(),
             clock: Arc::clone(&platform.clock),
             started: platform.clock.now(),
@@ -137,48 +144,48 @@ pub struct Host {
     access_log: AccessLog,
     platform: Platform,
     phase: watch::Sender<Phase>,
+    /// Ends when all doors are closed.
+    doors_open: mpsc::Receiver<Infallible>,
     /// Of each door, with how many there may be.
     connections: Vec<(Arc<Semaphore>, u32)>,
     drain: Duration,
     readiness: Arc<Readiness>,
     admin: Admin,
     certificates: Watching,
-    _deployer: Mutex<Deployer>,
+    deployer: DeployerHandle,
+    /// Ends the watch over new revisions.
+    watching: watch::Sender<bool>,
 }
-
-/// What is told while a host starts.
-pub type Progress = Box<dyn Fn(&ServiceName) + Send>;
 
 impl Host {
     /// Binds, deploys, then serves. Returns once every route answers.
     ///
     /// # Errors
     /// The first thing that keeps it from serving; nothing is left running.
-    pub async fn start(
-        settings: HostSettings,
-        state: &Path,
-        platform: Platform,
-        progress: Progress,
-    ) -> Result<Self, StartError> {
-        let HostSettings { limits, listeners, admin_socket, admin_address, deploy, access_log } = settings;
+    pub async fn start(settings: HostSettings, state: &Path, platform: Platform) -> Result<Self, StartError> {
+        let HostSettings { limits, listeners, admin_socket, admin_address, deploy, access_log, mut inherited } =
+            settings;
         let most = connections_at_most(&listeners);
-        let Doors { doors, addresses, connections } = Doors::open(&listeners, most)?;
-        let store = Arc::new(open_store(state, &platform)?);
+        let Doors { doors, served, connections } = Doors::open(&listeners, most, &mut inherited)?;
+        let at = admin_settings(state, admin_socket, admin_address, &mut inherited);
+        inherited.all_taken()?;
+        let addresses: Vec<SocketAddr> = served.iter().map(|listener| listener.address).collect();
+        let folder = StateFolder::open(state)?;
+        let store = Arc::new(open_store(&folder, &platform)?);
         let budget = limits.memory_budget.map_or_else(|| memory_bytes() / 2, |budget| budget.0);
         let sandbox = Arc::new(Sandbox::start(&limits, budget, &platform)?);
         tracing::debug!(slots = ?sandbox.reset_mode(), "sandbox is ready");
-        let parts = Parts::new(Numbers::new(&sandbox, &listeners, &addresses), &platform);
-        let at = admin_settings(state, admin_socket, admin_address);
-        let admin = crate::admin::start(at, parts.told(&limits, &platform), &platform)?;
-        let Parts { live, numbers, readiness, listeners: served } = parts;
-        let deployer = Deployer::new(
-            Arc::clone(&sandbox),
-            Arc::clone(&live),
-            Arc::clone(&store),
-            Arc::clone(&numbers.metrics),
-            platform.clone(),
-        );
-        let deployer = deploy_in_thread(deployer, deploy, progress, &platform).await?;
+        let live = Arc::<LiveTable>::default();
+        let numbers = Numbers::new(&sandbox, &live, &listeners, &addresses);
+        let parts = Parts::new(numbers, live, &platform);
+        let admin = crate::admin::start(at, parts.told(&limits, folder.scratch(), &platform), &platform)?;
+        let Parts { live, numbers, readiness, listeners: told, deployer: asked } = parts;
+        let (metrics, memory_max) = (Arc::clone(&numbers.metrics), limits.memory_max);
+        let (code, table, kept) = (Arc::clone(&sandbox), Arc::clone(&live), Arc::clone(&store));
+        let deployer = Deployer::new(code, table, kept, metrics, platform.clone(), memory_max)?;
+        let deployer = start_deployer(deployer, deploy, &sandbox, &store, &platform).await?;
+        // Set once, here.
+        let _ = asked.set(deployer.clone());
         readiness.holds(Check::Services);
         let access_log = start_access_log(access_log, &numbers, &platform)?;
         let dispatcher = Arc::new(dispatcher(&limits, &live, &access_log, &numbers.metrics, &platform));
@@ -192,15 +199,12 @@ impl Host {
             phase: watched,
             descriptors: Arc::new(Semaphore::new(most as usize)),
         };
-        for door in doors {
-            platform.spawn.task(Box::pin(ingress.clone().serve(door)));
-        }
-        // Set once, here.
-        let _ = served.set(served_listeners(&listeners, &addresses));
+        let doors_open = serve(doors, &ingress);
+        let _ = told.set(served);
         readiness.holds(Check::Listeners);
         keep_house(&live, &platform, phase.subscribe());
         keep_beating(&readiness, &platform, phase.subscribe());
-        let (drain, _deployer) = (limits.drain, Mutex::new(deployer));
+        let watching = keep_watch(&live, &deployer, &platform);
         Ok(Self {
             schemes: listeners.iter().map(ListenerSettings::scheme).collect(),
             addresses,
@@ -211,12 +215,14 @@ impl Host {
             access_log,
             platform,
             phase,
+            doors_open,
             connections,
-            drain,
+            drain: limits.drain,
             readiness,
             admin,
             certificates,
-            _deployer,
+            deployer,
+            watching,
         })
     }
 
@@ -236,6 +242,12 @@ impl Host {
     #[must_use]
     pub fn snapshot(&self) -> Arc<Snapshot> {
         self.live.load()
+    }
+
+    /// Whom to ask for changes.
+    #[must_use]
+    pub fn deployer(&self) -> &DeployerHandle {
+        &self.deployer
     }
 
     /// Guests' data, for tests and commands.
@@ -264,31 +276,36 @@ impl Host {
 
     /// Stops accepting, lets what is in flight finish for at most `drain`, drops
     /// what is left, and closes the databases.
-    pub async fn shutdown(self) {
+    pub async fn shutdown(mut self) {
         self.readiness.fails(Check::NotDraining, "the host was told to stop");
         self.phase.send_replace(Phase::Draining);
         let all_done = async {
+            // Who came last is counted once the doors are closed.
+            self.doors_open.recv().await;
             // Every connection gone, and every guest that worked on after its response.
-            self.connections_closed().await;
+            connections_closed(&self.connections).await;
             self.dispatcher.instances.all_free().await;
         };
         if !within(&self.platform, self.drain, all_done).await {
             tracing::warn!(drain = ?self.drain, "requests were still in flight after the drain; they are dropped");
             self.phase.send_replace(Phase::Ending);
-            within(&self.platform, LAST_WORDS, self.connections_closed()).await;
+            within(&self.platform, LAST_WORDS, connections_closed(&self.connections)).await;
         }
         self.phase.send_replace(Phase::Ending);
         within(&self.platform, LAST_WORDS, self.store.keyvalue.close()).await;
+        self.watching.send_replace(true);
+        within(&self.platform, LAST_WORDS, self.deployer.stop()).await;
         self.access_log.0.flush(LAST_WORDS);
         drop(self.certificates);
         self.admin.stop().await;
     }
+}
 
-    async fn connections_closed(&self) {
-        for (connections, limit) in &self.connections {
-            // Fails only if the set is closed, which it never is.
-            let _all = connections.acquire_many(*limit).await;
-        }
+/// Ready once no door has connections.
+async fn connections_closed(doors: &[(Arc<Semaphore>, u32)]) {
+    for (connections, limit) in doors {
+        // Fails only if the set is closed, which it never is.
+        let _all = connections.acquire_many(*limit).await;
     }
 }
 
@@ -305,18 +322,26 @@ fn start_access_log(output: LineOutput, numbers: &Numbers, platform: &Platform) 
     Ok(AccessLog(writer.map_err(StartError::Thread)?))
 }
 
-fn admin_settings(state: &Path, socket: Option<PathBuf>, address: Option<SocketAddr>) -> AdminSettings {
+fn admin_settings(
+    state: &Path,
+    socket: Option<PathBuf>,
+    address: Option<SocketAddr>,
+    inherited: &mut Inherited,
+) -> AdminSettings {
     let socket = socket.unwrap_or_else(|| AdminSettings::socket_of(state, state, None));
-    AdminSettings { socket, address, token_file: state.join(TOKEN_NAME) }
+    let inherited = inherited.split_off(&socket, address);
+    AdminSettings { socket, address, token_file: state.join(TOKEN_NAME), inherited }
 }
 
-fn open_store(state: &Path, platform: &Platform) -> Result<Store, StorageError> {
-    let folder = StateFolder::open(state)?;
-    Ok(Store {
+fn open_store(folder: &StateFolder, platform: &Platform) -> Result<Store, StorageError> {
+    let store = Store {
         artifacts: Artifacts::open(&folder.artifacts())?,
         journal: Journal::open(&folder.control())?,
         keyvalue: KeyValue::open(&folder.guests(), platform)?,
-    })
+    };
+    // What a backup left that a kill cut short. The journal is open: no other host is at it.
+    hostel_storage::backup::sweep(&folder.scratch())?;
+    Ok(store)
 }
 
 /// How many connections there are file handles for; says so if that is fewer than were asked for.
@@ -327,18 +352,6 @@ fn connections_at_most(listeners: &[ListenerSettings]) -> u32 {
         tracing::warn!(connections = most, wanted, "fewer file handles than connections; raise `ulimit -n`");
     }
     most
-}
-
-fn served_listeners(listeners: &[ListenerSettings], addresses: &[SocketAddr]) -> Vec<ServedListener> {
-    let served = listeners.iter().zip(addresses).map(|(settings, address)| ServedListener {
-        address: *address,
-        tls: settings.tls.is_some(),
-        h2c: settings.plan.h2c,
-        redirect_from: settings.plan.tls.as_ref().and_then(|tls| tls.redirect_from),
-        limits: settings.plan.limits.clone(),
-        paths: settings.plan.paths,
-    });
-    served.collect()
 }
 
 fn dispatcher(
@@ -358,24 +371,47 @@ fn dispatcher(
     }
 }
 
-/// Compiling takes seconds, and must not hold up the data plane.
-async fn deploy_in_thread(
-    mut deployer: Deployer,
-    request: DeployRequest,
-    progress: Progress,
-    platform: &Platform,
-) -> Result<Deployer, StartError> {
-    let (done, outcome) = oneshot::channel();
-    let work = move || {
-        let deployed = deployer.deploy(request, &|name| progress(name));
-        // The receiver waits below.
-        let _ = done.send(deployed.map(|_snapshot| deployer));
-    };
-    platform.spawn.thread("hostel-deploy", Box::new(work)).map_err(StartError::Thread)?;
-    match outcome.await {
-        Ok(deployed) => Ok(deployed?),
-        Err(_panicked) => Err(StartError::Bug),
+/// Serves at every door. What comes back has ended once all of them are closed.
+fn serve(doors: Vec<Door>, ingress: &Ingress) -> mpsc::Receiver<Infallible> {
+    let (open, doors_open) = mpsc::channel(1);
+    for door in doors {
+        let (served, open) = (ingress.clone().serve(door), open.clone());
+        ingress.platform.spawn.task(Box::pin(async move {
+            served.await;
+            drop(open);
+        }));
     }
+    doors_open
+}
+
+/// Puts in force what the folder says; then compiles what a rollback may need.
+async fn start_deployer(
+    deployer: Deployer,
+    request: DeployRequest,
+    sandbox: &Arc<Sandbox>,
+    store: &Arc<Store>,
+    platform: &Platform,
+) -> Result<DeployerHandle, StartError> {
+    let deployer = DeployerHandle::start(deployer, platform).map_err(StartError::Thread)?;
+    deployer.ask(first(request)).await?;
+    let (compiler, kept) = (Arc::clone(sandbox), Arc::downgrade(store));
+    let ahead = Box::new(move || compile_ahead(&compiler, &kept));
+    platform.spawn.thread("hostel-ahead", ahead).map_err(StartError::Thread)?;
+    Ok(deployer)
+}
+
+/// What the folder says at the start: all of it, or the host does not start.
+fn first(request: DeployRequest) -> Order {
+    let what = What::Folder { request, strict: true };
+    Order { what, by: Author::Folder, dry_run: false, if_version: None }
+}
+
+/// New revisions are compared with those before them until what comes back says so.
+fn keep_watch(live: &Arc<LiveTable>, deployer: &DeployerHandle, platform: &Platform) -> watch::Sender<bool> {
+    let (watching, ended) = watch::channel(false);
+    let task = watch_revisions(Arc::clone(live), deployer.clone(), platform.clone(), ended);
+    platform.spawn.task(Box::pin(task));
+    watching
 }
 
 /// Tells the admin plane every second that tasks of the data plane still run.
@@ -404,7 +440,7 @@ fn keep_house(live: &Arc<LiveTable>, platform: &Platform, mut phase: watch::Rece
                 return;
             }
             for service in live.load().services.values() {
-                service.compiled.expire_idle();
+                service.revisions().for_each(|revision| revision.compiled.expire_idle());
             }
         }
     }));

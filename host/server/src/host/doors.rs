@@ -4,14 +4,15 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use hostel_model::plan::{ListenerPlan, TlsPlan};
-use tokio::net::{TcpListener, TcpSocket};
+use hostel_model::plan::ListenerPlan;
 use tokio::sync::Semaphore;
 
 use super::StartError;
+use crate::admin::ServedListener;
 use crate::edge::Listener;
-use crate::ingress::Door;
 use crate::ingress::addresses::Addresses;
+use crate::ingress::{Door, Inside};
+use crate::sockets::{Inherited, Listening};
 use crate::tls::ListenerTls;
 
 /// Connections that wait to be accepted.
@@ -41,62 +42,57 @@ impl From<ListenerPlan> for ListenerSettings {
 
 /// The doors of all listeners, bound.
 pub(super) struct Doors {
-    /// In the order of the configuration; those that only redirect come last.
+    /// In the order of the configuration; one that only redirects comes after the one it sends to.
     pub(super) doors: Vec<Door>,
-    /// Where the listeners are, in the order of the configuration.
-    pub(super) addresses: Vec<SocketAddr>,
+    /// The listeners as they are served, in the order of the configuration.
+    pub(super) served: Vec<ServedListener>,
     /// Of each door, with how many connections there may be.
     pub(super) connections: Vec<(Arc<Semaphore>, u32)>,
 }
 
 impl Doors {
-    /// Binds what `listeners` say. No door may have more connections than
-    /// `most`, for which there are file handles.
-    pub(super) fn open(listeners: &[ListenerSettings], most: u32) -> Result<Self, StartError> {
-        let mut bound = Vec::new();
+    /// Binds what `listeners` say, or takes what was `inherited`. No door may have
+    /// more connections than `most`, for which there are file handles.
+    pub(super) fn open(
+        listeners: &[ListenerSettings],
+        most: u32,
+        inherited: &mut Inherited,
+    ) -> Result<Self, StartError> {
+        let mut opened = Self { doors: Vec::new(), served: Vec::new(), connections: Vec::new() };
         for (place, settings) in listeners.iter().enumerate() {
-            let (socket, address) = bind(settings.plan.address)?;
-            bound.push((place, settings, socket, address, None));
-        }
-        let addresses: Vec<SocketAddr> = bound.iter().map(|(_, _, _, address, _)| *address).collect();
-        for (place, settings) in listeners.iter().enumerate() {
-            let from = settings.plan.tls.as_ref().and_then(|tls: &TlsPlan| tls.redirect_from);
-            if let (Some(from), Some(to)) = (from, addresses.get(place)) {
-                let (socket, address) = bind(from)?;
-                bound.push((place, settings, socket, address, Some(to.port())));
+            let listening = listen(settings.plan.address, inherited)?;
+            let from = settings.plan.tls.as_ref().and_then(|tls| tls.redirect_from);
+            let redirect = from.map(|from| listen(from, inherited)).transpose()?;
+            let from = redirect.as_ref().map(|redirect| redirect.address);
+            let served = ServedListener::of(&settings.plan, place, listening.address, from);
+            opened.add(settings, listening, &served.listener, most);
+            if let (Some(redirect), Some((_, listener))) = (redirect, &served.redirect) {
+                opened.add(settings, redirect, listener, most);
             }
-        }
-        let mut opened = Self { doors: Vec::new(), addresses, connections: Vec::new() };
-        for (place, settings, socket, address, redirect_to) in bound {
-            let limit = settings.plan.limits.connections.min(most);
-            let connections = Arc::new(Semaphore::new(limit as usize));
-            opened.connections.push((Arc::clone(&connections), limit));
-            let tls = settings.tls.clone().filter(|_| redirect_to.is_none());
-            let listener = Listener::of(&settings.plan, place, address.port(), redirect_to);
-            let h2c = settings.plan.h2c && redirect_to.is_none();
-            opened.doors.push(Door {
-                socket,
-                listener: Arc::new(listener),
-                tls,
-                h2c,
-                connections,
-                addresses: Arc::new(Addresses::default()),
-            });
+            opened.served.push(served);
         }
         Ok(opened)
     }
+
+    /// A door by which connections come to `listener`, one of those that `settings` make.
+    fn add(&mut self, settings: &ListenerSettings, listening: Listening, listener: &Arc<Listener>, most: u32) {
+        let limit = settings.plan.limits.connections.min(most);
+        let connections = Arc::new(Semaphore::new(limit as usize));
+        self.connections.push((Arc::clone(&connections), limit));
+        let serves = listener.redirect_to.is_none();
+        let inside = Inside {
+            listener: Arc::clone(listener),
+            tls: settings.tls.clone().filter(|_| serves),
+            h2c: settings.plan.h2c && serves,
+            connections,
+            addresses: Arc::new(Addresses::default()),
+        };
+        self.doors.push(Door { socket: listening.socket, inherited: listening.inherited, inside });
+    }
 }
 
-fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
-    let listen = || {
-        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-        socket.set_reuseaddr(true)?;
-        socket.bind(address)?;
-        let socket = socket.listen(BACKLOG)?;
-        let bound = socket.local_addr()?;
-        Ok((socket, bound))
-    };
-    listen().map_err(|source: io::Error| match source.kind() {
+fn listen(address: SocketAddr, inherited: &mut Inherited) -> Result<Listening, StartError> {
+    inherited.listen(address, BACKLOG).map_err(|source| match source.kind() {
         io::ErrorKind::AddrInUse => StartError::AddressTaken { address },
         _ => StartError::Listen { address, source },
     })

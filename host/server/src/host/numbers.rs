@@ -8,22 +8,30 @@ use hostel_model::platform::Platform;
 use hostel_sandbox::Sandbox;
 
 use super::{ListenerSettings, StartError};
+use crate::live::LiveTable;
 use crate::metrics::{Levels, Metrics};
 use crate::tls::ListenerTls;
 
 /// Everything that is counted or measured.
 pub(super) struct Numbers {
     sandbox: Arc<Sandbox>,
+    live: Arc<LiveTable>,
     /// The counters that others add to.
     pub(super) metrics: Arc<Metrics>,
     certificates: Vec<(SocketAddr, Arc<ListenerTls>)>,
 }
 
 impl Numbers {
-    pub(super) fn new(sandbox: &Arc<Sandbox>, listeners: &[ListenerSettings], addresses: &[SocketAddr]) -> Self {
+    pub(super) fn new(
+        sandbox: &Arc<Sandbox>,
+        live: &Arc<LiveTable>,
+        listeners: &[ListenerSettings],
+        addresses: &[SocketAddr],
+    ) -> Self {
         let certificates = listeners.iter().zip(addresses);
         Self {
             sandbox: Arc::clone(sandbox),
+            live: Arc::clone(live),
             metrics: Arc::new(Metrics::new()),
             certificates: certificates
                 .filter_map(|(listener, address)| Some((*address, Arc::clone(listener.tls.as_ref()?))))
@@ -41,6 +49,7 @@ impl Numbers {
             memory_used: self.sandbox.memory_budget().used(),
             panics: counters.panics.load(Ordering::Relaxed),
             guest_log_lines_dropped: counters.log_lines_dropped.load(Ordering::Relaxed),
+            live_revisions: self.live.revisions_alive() as u64,
         }
     }
 

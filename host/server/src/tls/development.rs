@@ -1,12 +1,13 @@
 //! A certificate for `hostel dev --tls`: this machine's own, made once and good for nothing else.
 
-use std::fs::{self, DirBuilder, OpenOptions, Permissions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::fs::{self, DirBuilder, Permissions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hostel_model::plan::{CertificatePlan, FilePlan, TlsPlan};
+use hostel_storage::write_file;
 use rcgen::{
     CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose,
     date_time_ymd,
@@ -40,7 +41,7 @@ pub fn development_tls(state: &Path, wall: SystemTime) -> Result<TlsPlan, TlsErr
     let (cert, key) = (folder.join(CERT), folder.join(KEY));
     let plan = plan(&cert, &key)?;
     if !is_good(&plan, &folder, wall) {
-        make(&cert, &key, wall)?;
+        make(&folder, wall)?;
     }
     // Whatever was done to it since: it is for its owner alone.
     fs::set_permissions(&key, Permissions::from_mode(0o600)).map_err(|source| unwritable(&key, source))?;
@@ -74,14 +75,19 @@ fn is_good(plan: &TlsPlan, root: &Path, wall: SystemTime) -> bool {
         .is_ok_and(|certificates| certificates.not_after() > soon)
 }
 
-fn make(cert: &Path, key: &Path, wall: SystemTime) -> Result<(), TlsError> {
+fn make(folder: &Path, wall: SystemTime) -> Result<(), TlsError> {
     let unmakeable = |source| TlsError::Unmakeable { source };
     let pair = KeyPair::generate().map_err(unmakeable)?;
     let params = params(wall).map_err(unmakeable)?;
     let certificate = params.self_signed(&pair).map_err(unmakeable)?;
     // If it stops between the two they do not belong together, which the next start notices.
-    replace(key, &pair.serialize_pem(), 0o600)?;
-    replace(cert, &certificate.pem(), 0o644)
+    write(folder, KEY, &pair.serialize_pem())?;
+    write(folder, CERT, &certificate.pem())
+}
+
+fn write(folder: &Path, name: &str, text: &str) -> Result<(), TlsError> {
+    let written = write_file(folder, name, text.as_bytes());
+    written.map_err(|error| unwritable(&folder.join(name), io::Error::other(error)))
 }
 
 fn params(wall: SystemTime) -> Result<CertificateParams, rcgen::Error> {
@@ -98,23 +104,6 @@ fn params(wall: SystemTime) -> Result<CertificateParams, rcgen::Error> {
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     Ok(params)
-}
-
-/// Writes `text` aside and puts it in the place of `path`, readable by nobody else at any moment if `mode` says so.
-fn replace(path: &Path, text: &str, mode: u32) -> Result<(), TlsError> {
-    let aside = path.with_extension("new");
-    let written = || {
-        // Left behind by a run that was killed; its mode would stay.
-        match fs::remove_file(&aside) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&aside)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&aside, path)
-    };
-    written().map_err(|source| unwritable(path, source))
 }
 
 fn unwritable(path: &Path, source: io::Error) -> TlsError {

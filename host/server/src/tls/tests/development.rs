@@ -76,7 +76,8 @@ fn it_is_made_again_if_it_is_damaged() {
     let state = Folder::new();
     let folder = state.path().join("dev-tls");
     let plan = development_tls(state.path(), wall()).unwrap();
-    for (file, text) in [("cert.pem", ""), ("key.pem", "hello"), ("cert.new", "left behind")] {
+    // A run that was killed may leave something behind.
+    for (file, text) in [("cert.pem", ""), ("key.pem", "hello"), (".key.pem.0.unfinished", ""), ("cert.pem", "")] {
         fs::write(folder.join(file), text).unwrap();
         development_tls(state.path(), wall()).unwrap();
         ListenerTls::load(&plan, state.path()).unwrap();
@@ -84,7 +85,6 @@ fn it_is_made_again_if_it_is_damaged() {
     fs::remove_file(folder.join("cert.pem")).unwrap();
     development_tls(state.path(), wall()).unwrap();
     ListenerTls::load(&plan, state.path()).unwrap();
-    assert!(!folder.join("cert.new").exists());
 }
 
 #[test]
