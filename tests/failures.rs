@@ -5,9 +5,11 @@ mod after_response;
 mod limited;
 mod neighbours;
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use hostel_model::limits::Limits;
+use hostel_model::rollout::Rollout;
 use hostel_model::units::ByteSize;
 use serde_json::Value;
 
@@ -25,10 +27,17 @@ pub(crate) fn both(p2: &str, p3: &str, limits: impl Fn(&mut Limits)) -> Running 
     Harness::new()
         .serves("p2", p2)
         .limits(&limits)
+        .rollout(unbroken)
         .serves("p3", p3)
         .limits(&limits)
+        .rollout(unbroken)
         .serves("hello", guest::HELLO_P2)
         .start()
+}
+
+/// However often it fails, every request gets its own failure.
+fn unbroken(rollout: &mut Rollout) {
+    rollout.breaker.failures = NonZeroU32::MAX;
 }
 
 /// Proves the answer, the log line and the counter of one failure, and that the

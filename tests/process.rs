@@ -1,6 +1,7 @@
 //! The command: its exit codes, its signals, what it says, and what it remembers.
 
 mod check;
+mod sockets;
 
 use std::fs;
 use std::path::Path;

@@ -6,18 +6,20 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use hostel::access_log::AccessLog;
-use hostel::deploy::{DeployError, Deployer, Store};
+use hostel::deploy::{Author, DeployError, Deployer, Done, Order, Store, What};
 use hostel::dispatch::Dispatcher;
 use hostel::dispatch::admission::{Permits, Queue};
 use hostel::edge::Listener;
-use hostel::ingress::{Door, Ingress, Phase};
+use hostel::ingress::{Door, Ingress, Inside, Phase};
 use hostel::line_writer::LineWriter;
-use hostel::live::{LiveTable, Snapshot};
+use hostel::live::LiveTable;
 use hostel::metrics::Metrics;
 use hostel::platform::real_platform;
 use hostel::record::Recorder;
 use hostel_model::name::ServiceName;
 use hostel_model::plan::ListenerPlan;
+use hostel_model::platform::Platform;
+use hostel_model::rollout::Weight;
 use hostel_sandbox::Sandbox;
 use hostel_storage::{Artifacts, Journal, KeyValue, StateFolder};
 use tempfile::TempDir;
@@ -38,6 +40,7 @@ pub struct Bench {
     pub sandbox: Arc<Sandbox>,
     pub log: Captured,
     pub folder: StateFolder,
+    platform: Platform,
     address: SocketAddr,
     _phase: watch::Sender<Phase>,
     _runtime: Runtime,
@@ -81,28 +84,80 @@ impl Bench {
         let socket = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = socket.local_addr().unwrap();
         let plan = ListenerPlan::all(address);
-        let door = Door {
-            socket,
+        let inside = Inside {
             listener: Arc::new(Listener::of(&plan, 0, address.port(), None)),
             tls: None,
             h2c: false,
             connections: Arc::new(Semaphore::new(CONNECTIONS)),
             addresses: Arc::default(),
         };
+        let door = Door { socket, inherited: false, inside };
         runtime.spawn(ingress.serve(door));
-        let deployer = Deployer::new(Arc::clone(&sandbox), Arc::clone(&live), Arc::clone(&store), metrics, platform);
-        Self { deployer, live, store, sandbox, log, folder, address, _phase: phase, _runtime: runtime, _state: state }
+        let memory_max = limits.memory_max;
+        let deployer = Deployer::new(
+            Arc::clone(&sandbox),
+            Arc::clone(&live),
+            Arc::clone(&store),
+            metrics,
+            platform.clone(),
+            memory_max,
+        );
+        let deployer = deployer.unwrap();
+        Self {
+            deployer,
+            live,
+            store,
+            sandbox,
+            log,
+            folder,
+            platform,
+            address,
+            _phase: phase,
+            _runtime: runtime,
+            _state: state,
+        }
     }
 
-    /// Deploys what `scenario` serves.
-    pub fn deploy(&mut self, scenario: &Harness) -> Result<Arc<Snapshot>, DeployError> {
-        self.deployer.deploy(scenario.request(), &|_| {})
+    /// Deploys what `scenario` serves, all of it or nothing.
+    pub fn deploy(&mut self, scenario: &Harness) -> Result<Done, DeployError> {
+        self.follow(scenario, true)
+    }
+
+    /// Deploys what `scenario` serves, as a folder says it.
+    pub fn follow(&mut self, scenario: &Harness, strict: bool) -> Result<Done, DeployError> {
+        let what = What::Folder { request: scenario.request(), strict };
+        self.deployer.carry_out(Order { what, by: Author::Folder, dry_run: false, if_version: None })
+    }
+
+    /// Has somebody at the admin plane ask for `what`.
+    pub fn ask(&mut self, what: What) -> Result<Done, DeployError> {
+        self.order(what, false, None)
+    }
+
+    /// The same, with all that can be said besides.
+    pub fn order(&mut self, what: What, dry_run: bool, if_version: Option<u64>) -> Result<Done, DeployError> {
+        self.deployer.carry_out(Order { what, by: Author::Token, dry_run, if_version })
+    }
+
+    /// Deploys `bytes` by command.
+    pub fn command_bytes(&mut self, name: &str, bytes: &[u8], weight: Option<u8>) -> Result<Done, DeployError> {
+        let digest = self.store.artifacts.put(bytes).unwrap();
+        let services = BTreeMap::from([(ServiceName::parse(name).unwrap(), digest)]);
+        self.ask(What::Deploy { services, weight: weight.map(|percent| Weight::of(percent).unwrap()) })
+    }
+
+    /// Everything forgotten but what is on disk, as after a restart.
+    pub fn restart(&mut self) {
+        self.live = Arc::default();
+        let (metrics, memory_max) = (Arc::new(Metrics::new()), Harness::new().limits.memory_max);
+        let (sandbox, live, store) = (Arc::clone(&self.sandbox), Arc::clone(&self.live), Arc::clone(&self.store));
+        self.deployer = Deployer::new(sandbox, live, store, metrics, self.platform.clone(), memory_max).unwrap();
     }
 
     /// The live revision of each service.
     pub fn revisions(&self) -> BTreeMap<String, String> {
         let snapshot = self.live.load();
-        let revision = |name: &ServiceName| snapshot.services[name].compiled.revision.number.to_string();
+        let revision = |name: &ServiceName| snapshot.services[name].standing.live.unwrap().number.to_string();
         snapshot.services.keys().map(|name| (name.to_string(), revision(name))).collect()
     }
 

@@ -1,7 +1,9 @@
 //! The command as a process: started in a folder, stopped by signals, its output kept.
 
+use std::ffi::OsStr;
 use std::io::Read;
 use std::net::SocketAddr;
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::JoinHandle;
@@ -12,6 +14,10 @@ use super::{Answer, Captured, Connection, Request, eventually};
 
 /// The command, built together with the tests.
 const COMMAND: &str = env!("CARGO_BIN_EXE_hostel-under-test");
+
+/// Starts a program as a service manager would: the socket that is its standard input
+/// becomes descriptor 3. `exec` keeps the number of the process, which the variables name.
+const HAND_OVER: &str = r#"exec 3<&0 </dev/null; export LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=web; exec "$@""#;
 
 /// A process of the command. It is killed when the test ends.
 pub struct Process {
@@ -25,7 +31,7 @@ pub struct Process {
 
 impl Process {
     /// `hostel` with these arguments.
-    pub fn run<A: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = A>) -> Self {
+    pub fn run<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Self {
         Self::spawn(Command::new(COMMAND).args(arguments))
     }
 
@@ -41,17 +47,35 @@ impl Process {
         let mut command = Command::new(COMMAND);
         command.arg("up").arg(folder).envs(environment.iter().copied());
         let mut process = Self::spawn(&mut command);
-        eventually("the table of what is served", || {
-            if let Some(status) = process.child.try_wait().unwrap() {
-                panic!("it ended with {status}: {}", process.stderr.text());
-            }
-            !process.addresses().is_empty()
-        });
+        process.serves();
         process
     }
 
+    /// `hostel` with these arguments, to which `socket` is handed over.
+    pub fn handed<A: AsRef<OsStr>>(socket: &impl AsFd, arguments: impl IntoIterator<Item = A>) -> Self {
+        let socket = socket.as_fd().try_clone_to_owned().unwrap();
+        let mut command = Command::new("sh");
+        command.args(["-c", HAND_OVER, "sh", COMMAND]).args(arguments);
+        Self::spawn_with(&mut command, socket)
+    }
+
+    /// Returns once it serves.
+    #[track_caller]
+    pub fn serves(&mut self) {
+        eventually("the table of what is served", || {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                panic!("it ended with {status}: {}", self.stderr.text());
+            }
+            !self.addresses().is_empty()
+        });
+    }
+
     fn spawn(command: &mut Command) -> Self {
-        let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Self::spawn_with(command, Stdio::null())
+    }
+
+    fn spawn_with(command: &mut Command, stdin: impl Into<Stdio>) -> Self {
+        let command = command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{COMMAND}: {error}"));
         let (stdout, stderr) = (Captured::default(), Captured::default());
         let readers = vec![

@@ -1,14 +1,19 @@
 //! A host at work, which proves when it is dropped that nothing leaked and nothing panicked.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
+use hostel::deploy::{Author, Order, What};
 use hostel::host::{Host, HostSettings, ListenerSettings};
 use hostel::metrics::Levels;
 use hostel::platform::real_platform;
+use hostel::sockets::Inherited;
 use hostel::tls::ListenerTls;
+use hostel_model::name::ServiceName;
 use hostel_model::plan::{Isolation, ListenerPlan};
+use hostel_model::rollout::Weight;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -39,9 +44,10 @@ impl Running {
             admin_socket: None,
             admin_address: None,
             access_log: Box::new(log.clone()),
+            inherited: Inherited::default(),
         };
         let platform = real_platform(runtime.handle().clone());
-        let host = runtime.block_on(Host::start(settings, &folder, platform, Box::new(|_| {})));
+        let host = runtime.block_on(Host::start(settings, &folder, platform));
         let host = host.unwrap_or_else(|error| panic!("the host does not start: {error}"));
         Self { host: Some(host), runtime, log, reuses, _state: own }
     }
@@ -87,6 +93,17 @@ impl Running {
     pub fn failures(&self, service: &str, slug: &str) -> u64 {
         let line = format!("hostel_failures_total{{service=\"{service}\",reason=\"{slug}\"}}");
         self.metric(&line).unwrap_or_default() as u64
+    }
+
+    /// Deploys `bytes` as `hostel deploy` would.
+    #[track_caller]
+    pub fn deploy_bytes(&self, name: &str, bytes: &[u8], weight: Option<u8>) {
+        let deployer = self.host().deployer();
+        let digest = deployer.store().artifacts.put(bytes).unwrap();
+        let services = BTreeMap::from([(ServiceName::parse(name).unwrap(), digest)]);
+        let what = What::Deploy { services, weight: weight.map(|percent| Weight::of(percent).unwrap()) };
+        let order = Order { what, by: Author::Token, dry_run: false, if_version: None };
+        deployer.ask_from_thread(order).unwrap_or_else(|error| panic!("{error}"));
     }
 
     /// The access log.

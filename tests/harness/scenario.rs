@@ -9,6 +9,7 @@ use hostel_model::grant::{Grants, Secret};
 use hostel_model::limits::{HostLimits, Limits, ListenerLimits};
 use hostel_model::name::{BucketName, ServiceName};
 use hostel_model::plan::{Isolation, ListenerPlan};
+use hostel_model::rollout::Rollout;
 use hostel_model::route::{HostPattern, RoutePattern};
 use hostel_model::units::ByteSize;
 
@@ -39,15 +40,23 @@ impl Harness {
 
     /// Adds a service whose component is the file at `path`.
     #[must_use]
-    pub fn service(mut self, name: &str, path: &str) -> Self {
+    pub fn service(self, name: &str, path: &str) -> Self {
         let bytes = std::fs::read(path).unwrap_or_else(|error| panic!("{path}: {error}"));
+        self.service_of(name, bytes)
+    }
+
+    /// Adds a service whose component is `bytes`.
+    #[must_use]
+    pub fn service_of(mut self, name: &str, bytes: Vec<u8>) -> Self {
         self.services.push(ServiceRequest {
             name: ServiceName::parse(name).unwrap(),
-            bytes,
+            component: Some(bytes.into()),
             routes: Vec::new(),
             grants: Grants::default(),
             limits: Limits::default(),
             isolation: Isolation::Request,
+            rollout: Rollout::default(),
+            dropped: false,
         });
         self
     }
@@ -113,6 +122,20 @@ impl Harness {
     #[must_use]
     pub fn reuse(mut self, uses: u32) -> Self {
         self.last().isolation = Isolation::Reuse(NonZeroU32::new(uses).unwrap());
+        self
+    }
+
+    /// Changes how it goes from one revision to the next.
+    #[must_use]
+    pub fn rollout(mut self, change: impl FnOnce(&mut Rollout)) -> Self {
+        change(&mut self.last().rollout);
+        self
+    }
+
+    /// Its file is gone.
+    #[must_use]
+    pub fn missing(mut self) -> Self {
+        self.last().component = None;
         self
     }
 

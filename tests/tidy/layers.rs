@@ -32,9 +32,10 @@ const NEVER_IN_MODEL: [&str; 4] = ["tokio", "http", "futures", "tracing"];
 const ORDER: &[&[&[&str]]] = &[
     &[&["main"]],
     &[&["commands"]],
+    &[&["follow"]],
     &[&["cli"], &["config"]],
     &[&["host", "host::doors", "host::numbers"]],
-    &[&["ingress", "ingress::connection"], &["admin"]],
+    &[&["ingress", "ingress::connection"], &["admin"], &["rollout"]],
     &[&["ingress::wire"], &["ingress::frames"], &["ingress::streams"]],
     &[&["ingress::meter", "ingress::head", "ingress::chunks"]],
     &[&["dispatch", "dispatch::call", "dispatch::call_body"], &["deploy"]],
@@ -42,9 +43,12 @@ const ORDER: &[&[&[&str]]] = &[
     &[&["dispatch::admission"]],
     // A record writes its line, and the line shows a record.
     &[&["record", "access_log"]],
+    &[&["live::breaker"], &["live::tally"], &["ingress::paced"]],
     &[
         &["respond"],
         &["metrics"],
+        &["watch"],
+        &["service_manager"],
         &["telemetry"],
         &["answer"],
         &["ingress::framing"],
@@ -53,7 +57,7 @@ const ORDER: &[&[&[&str]]] = &[
         &["machine"],
         &["edge", "edge::aim", "edge::forwarded", "edge::headers"],
     ],
-    &[&["line_writer"], &["pace"], &["timer"], &["tls"], &["ingress::rewind"], &["ingress::addresses"]],
+    &[&["line_writer"], &["sockets"], &["pace"], &["timer"], &["tls"], &["ingress::rewind"], &["ingress::addresses"]],
 ];
 
 #[test]
