@@ -141,12 +141,17 @@ def with_schemathesis(report, host, base, token, quick):
     examples = 25 if quick else 200
     # Beside this interpreter: both are of one virtual environment.
     program = pathlib.Path(sys.executable).parent / "schemathesis"
+    settings = pathlib.Path(__file__).parent / "schemathesis"
+    document = host.folder / "openapi.json"
+    document.write_text(get(base + "/openapi.json", token)[2], encoding="utf-8")
     command = [
         program,
+        "--config-file",
+        settings / "schemathesis.toml",
         "run",
-        f"{base}/openapi.json",
-        "--header",
-        f"Authorization: Bearer {token}",
+        document,
+        "--url",
+        base,
         "--max-examples",
         examples,
         "--seed",
@@ -155,7 +160,8 @@ def with_schemathesis(report, host, base, token, quick):
         "--request-timeout",
         10,
     ]
-    done = harness.run(*command, timeout=600, cwd=host.folder, env=os.environ | {"NO_COLOR": "1"})
+    here = {"NO_COLOR": "1", "HOSTEL_TOKEN": token, "SCHEMATHESIS_HOOKS": str(settings / "hooks.py")}
+    done = harness.run(*command, timeout=600, cwd=host.folder, env=os.environ | here)
     summary = [
         line.strip()
         for line in done.stdout.splitlines()

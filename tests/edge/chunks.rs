@@ -154,3 +154,19 @@ fn trailers_reach_a_guest_without_what_may_not_stand_there() {
         assert_eq!(seen, ["grpc-status", "x-sum"], "{service}");
     }
 }
+
+#[test]
+fn an_answer_that_ends_with_trailers_has_ended() {
+    let host = patient().start();
+    // More than is gathered before the head goes out, so that the end comes later than the head.
+    let chunk = "x".repeat(0x4_0000);
+    for service in ["whole2", "whole3"] {
+        let mut connection = host.connect();
+        let body = format!("40000\r\n{chunk}\r\n0\r\nx-sum: 1\r\n\r\n");
+        connection.send([format!("POST /{service} HTTP/1.1\r\n").as_bytes(), HEAD, body.as_bytes()].concat());
+        let answer = connection.read_answer("POST");
+        assert_eq!((answer.status, answer.complete, answer.text().len()), (200, true, chunk.len()), "{service}");
+        let line = host.log_line_for(answer.id());
+        assert_eq!(line["outcome"], "ok", "{service}: {line}");
+    }
+}

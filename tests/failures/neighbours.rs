@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use hostel_model::limits::Limits;
+use hostel_model::units::ByteSize;
 
 use super::both;
 use crate::harness::{Connection, Harness, eventually, guest};
@@ -22,6 +23,8 @@ fn others_are_answered_while_guests_spin_allocate_and_trap() {
         let impatient = |limits: &mut Limits| limits.deadline = Duration::from_secs(2);
         let host = Harness::new()
             .instances(32)
+            // All that they may take: that the budget is not enough for all is another test's.
+            .host(|limits| limits.memory_budget = Some(ByteSize::mib(32 * 128)))
             .serves("p2", p2)
             .limits(impatient)
             .serves("p3", p3)

@@ -49,6 +49,8 @@ struct Streaming {
     last_frame: Monotonic,
     client_takes: bool,
     bodyless: bool,
+    /// The last that there can be of a body is on its way. Over HTTP/1 nobody asks after that.
+    trailers_are_out: bool,
 }
 
 /// What asking the inner body came to.
@@ -83,6 +85,7 @@ impl ResponseBody {
             last_frame,
             client_takes: false,
             bodyless,
+            trailers_are_out: false,
         };
         // A short answer is usually all there when its head is, or as soon as the
         // guest had one more turn. Nothing is waited for.
@@ -174,7 +177,7 @@ impl Drop for ResponseBody {
     /// Dropped before its end: the client left, unless nothing was missing.
     fn drop(&mut self) {
         if let State::Streaming(mut streaming) = std::mem::replace(&mut self.0, State::Over) {
-            if streaming.bodyless || streaming.promised == Some(0) {
+            if streaming.bodyless || streaming.trailers_are_out || streaming.promised == Some(0) {
                 streaming.complete(None);
             } else {
                 streaming.client_took();
@@ -267,6 +270,7 @@ impl Streaming {
         let frame = match frame.into_trailers() {
             Ok(mut trailers) => {
                 strip_host_headers(&mut trailers);
+                self.trailers_are_out = true;
                 Frame::trailers(trailers)
             }
             Err(frame) => frame,

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::{fs, io};
 
 use hostel_model::config::{DroppedFile, FILE_NAME, Parsed, Problem, Severity, Source, drop_in_only, parse};
-use hostel_model::plan::{Plan, SecretSource};
+use hostel_model::plan::{Plan, SecretSource, ServicePlan};
 use hostel_model::units::ByteSize;
 
 use files::Unreadable;
@@ -56,6 +56,12 @@ impl Loaded {
         !self.problems.iter().any(|problem| problem.severity == Severity::Error)
     }
 
+    /// The text that a service comes from: the table beside its component, or the one file for all.
+    #[must_use]
+    pub fn source_of<'l>(&'l self, service: &'l ServicePlan) -> &'l Source {
+        service.source.as_ref().unwrap_or(&self.source)
+    }
+
     /// Where the state is.
     #[must_use]
     pub fn state(&self) -> PathBuf {
@@ -75,6 +81,13 @@ impl Loaded {
             secrets.chain([&service.component])
         });
         named.map(|name| self.root.join(name)).chain([file]).collect()
+    }
+
+    /// What the tables beside components say, by the files they were read from.
+    #[must_use]
+    pub fn tables(&self) -> Vec<(PathBuf, Arc<str>)> {
+        let sources = self.plan.services.iter().filter_map(|service| service.source.as_ref());
+        sources.map(|source| (PathBuf::from(&source.name), Arc::clone(&source.text))).collect()
     }
 }
 

@@ -62,6 +62,7 @@ impl Watched {
 /// What a host has started with.
 pub struct Started {
     files: Vec<PathBuf>,
+    tables: Vec<(PathBuf, Arc<str>)>,
     plan: Plan,
     has_file: bool,
     last: LastGood,
@@ -74,6 +75,7 @@ impl Started {
     pub fn with(loaded: &Loaded, written: Plan, services: &[ServiceRequest]) -> Self {
         Self {
             files: loaded.files(),
+            tables: loaded.tables(),
             plan: written,
             has_file: loaded.file.is_some(),
             last: LastGood::of(services),
@@ -102,7 +104,8 @@ impl Follow {
     ) -> io::Result<Self> {
         let Watched { path, watcher, stopper } = watched;
         let reachable = started.plan.listeners.iter().map(|listener| listener.services.clone()).collect();
-        let files = Files::default();
+        // One that is half-written just now says what it said when the host started.
+        let files = Files::knowing(started.tables.iter().cloned());
         let mut follower = Follower { path, started, watcher, files, variables, orders, reachable };
         let work = move || {
             while let Some(changes) = follower.watcher.wait() {

@@ -51,8 +51,9 @@ pub const IMPORT_NAME_LETTERS: usize = 128;
 /// Machine code that is kept for whoever asks for the same bytes again, such as a
 /// rollback: some hundred small components, or ten interpreters of other languages.
 pub const CODE_CACHE: ByteSize = ByteSize::mib(256);
-/// The same as a count: each has mappings of its own, of which a process has 65,530.
-pub const CODE_CACHE_COUNT: usize = 256;
+/// The same as a count: each holds a file handle (the memory it starts with), and a quarter of those
+/// that connections may not take is enough.
+pub const CODE_CACHE_COUNT: usize = 64;
 /// Instances that are started at once to see whether they start. One deployment
 /// is under way at a time; the slots are kept besides those of requests.
 pub const TRIALS: u32 = 2;

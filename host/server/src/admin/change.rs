@@ -100,9 +100,9 @@ pub(super) async fn rollback(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let rollback = json_body(body, &*context.platform.clock, Some(view::Rollback::default())).await;
-    let to = rollback.and_then(|view::Rollback { revision }| {
-        let to = revision.map(|text| text.parse::<RevisionNumber>()).transpose();
+    let rollback = json_body::<Option<view::Rollback>>(body, &*context.platform.clock, Some(None)).await;
+    let to = rollback.and_then(|rollback| {
+        let to = rollback.and_then(|rollback| rollback.revision).map(|text| text.parse::<RevisionNumber>()).transpose();
         to.map_err(|error| Problem::bad_request(sentence(&error.to_string())))
     });
     let audit = Audit::of(who, "rollback", params.text("name").to_owned());

@@ -184,9 +184,13 @@ async fn purged(
     let purged = async {
         only(uri, &["confirm"])?;
         let service = params.service()?;
-        if one(uri, "confirm")?.as_deref() != Some(service.as_str()) {
-            let detail = format!("This cannot be undone; confirm it with `confirm={service}`.");
-            return Err(Problem::bad_request(detail));
+        let again = |what: &str| format!("{what}, which cannot be undone; confirm it with `confirm={service}`.");
+        match one(uri, "confirm")? {
+            None => return Err(Problem::bad_request(again("This deletes data"))),
+            Some(name) if name != service.as_str() => {
+                return Err(Problem::conflict(again("This deletes the data of another service than `confirm` names")));
+            }
+            Some(_) => {}
         }
         let buckets = match bucket {
             Some(bucket) => vec![bucket],

@@ -10,6 +10,7 @@ use utoipa::{Modify, OpenApi};
 
 use crate::admin::change::{self, one_service};
 use crate::admin::keyvalue::{self, transfer};
+use crate::admin::question::VERSION_TAG;
 use crate::admin::{api, artifacts, backup, explain, health, services, view};
 
 #[derive(OpenApi)]
@@ -45,7 +46,7 @@ use crate::admin::{api, artifacts, backup, explain, health, services, view};
         transfer::import,
         document
     ),
-    components(schemas(view::Problem)),
+    components(schemas(view::Problem, view::Component)),
     security(("token" = [])),
     tags(
         (name = "health", description = "Probes. The status code is the answer."),
@@ -123,20 +124,22 @@ fn add_refusals(operation: &mut Operation, refusals: &[Refusal]) {
 }
 
 fn add_conditions(operation: &mut Operation) {
-    let parameter = |name: &str, place, kind, description: &str| {
+    let parameter = |name: &str, place, schema: ObjectBuilder, description: &str| {
         ParameterBuilder::new()
             .name(name)
             .parameter_in(place)
             .required(Required::False)
             .description(Some(description))
-            .schema(Some(ObjectBuilder::new().schema_type(kind)))
+            .schema(Some(schema))
             .build()
     };
+    let flag = ObjectBuilder::new().schema_type(Type::Boolean);
+    let tag = ObjectBuilder::new().schema_type(Type::String).pattern(Some(VERSION_TAG)).examples(["\"12\""]);
     let rehearsal = "Find out what would happen, and change nothing.";
     let version = "The `ETag` of the service as it was seen, or of all services where several are deployed.";
     operation.parameters.get_or_insert_default().extend([
-        RefOr::T(parameter("dry_run", ParameterIn::Query, Type::Boolean, rehearsal)),
-        RefOr::T(parameter("If-Match", ParameterIn::Header, Type::String, version)),
+        RefOr::T(parameter("dry_run", ParameterIn::Query, flag, rehearsal)),
+        RefOr::T(parameter("If-Match", ParameterIn::Header, tag, version)),
     ]);
 }
 

@@ -27,12 +27,12 @@ pub(super) const SILENCE_MAX: Duration = Duration::from_secs(30);
 /// small part of that on this machine.
 const LINGER: Duration = Duration::from_secs(2);
 
-/// Whether `name` is asked for: `name`, `name=true` or `name=false`.
+/// Whether `name` is asked for, as `name=true`.
 pub(super) fn flag(uri: &Uri, name: &'static str) -> Result<bool, Problem> {
     match one(uri, name)?.as_deref() {
         None | Some("false") => Ok(false),
-        Some("" | "true") => Ok(true),
-        Some(_) => Err(Problem::bad_request(format!("`{name}` is `true`, `false`, or stands alone."))),
+        Some("true") => Ok(true),
+        Some(_) => Err(Problem::bad_request(format!("`{name}` is `true` or `false`."))),
     }
 }
 
@@ -47,6 +47,9 @@ pub(super) fn only(uri: &Uri, known: &[&'static str]) -> Result<(), Problem> {
     Err(Problem::bad_request(format!("The query has a parameter that is not known here; known are: {known}.")))
 }
 
+/// What `If-Match` looks like: every number of so many digits is less than 2^64.
+pub(super) const VERSION_TAG: &str = "^\"[0-9]{1,19}\"$";
+
 /// The version that the client has seen, if it says so.
 pub(super) fn seen_version(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
     let mut fields = headers.get_all(IF_MATCH).iter();
@@ -55,7 +58,7 @@ pub(super) fn seen_version(headers: &HeaderMap) -> Result<Option<u64>, Problem> 
     };
     // A list, a weak tag or `*` would have to be compared in ways that nobody needs here.
     let digits = field.to_str().ok().and_then(|text| text.strip_prefix('"')?.strip_suffix('"'));
-    let version = digits.filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()));
+    let version = digits.filter(|digits| digits.len() <= 19 && digits.bytes().all(|byte| byte.is_ascii_digit()));
     match (version.and_then(|digits| digits.parse().ok()), second) {
         (Some(version), None) => Ok(Some(version)),
         _ => Err(Problem::bad_request("`If-Match` is one version as an `ETag` had it, as in `\"12\"`.")),

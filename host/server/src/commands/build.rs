@@ -53,7 +53,8 @@ fn run(root: &Path, build: &BuildPlan) -> Result<(), String> {
 fn failed(loaded: &mut Loaded, service: &ServicePlan, build: &BuildPlan, reason: &str) {
     let message = format!("the build of `{}` failed: {reason}", service.name);
     let help = format!("read its output above; it was `{}`", build.command);
-    let problem = problem_at(&loaded.source, service.component_span.as_ref(), message, "to make this file", help);
+    let problem =
+        problem_at(loaded.source_of(service), service.component_span.as_ref(), message, "to make this file", help);
     loaded.problems.push(problem);
 }
 

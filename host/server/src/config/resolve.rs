@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use hostel_model::config::{Problem, Severity, Source};
+use hostel_model::config::{Problem, Severity};
 use hostel_model::digest::Digest;
 use hostel_model::grant::Secret;
 use hostel_model::limits::fixed;
@@ -131,11 +131,6 @@ fn request(service: &ServicePlan, component: Option<Arc<[u8]>>, secrets: BTreeMa
     }
 }
 
-/// The text that a service comes from.
-fn source<'l>(loaded: &'l Loaded, service: &'l ServicePlan) -> &'l Source {
-    service.source.as_ref().unwrap_or(&loaded.source)
-}
-
 /// A certificate that cannot be used, at the place that names it.
 fn unusable(loaded: &Loaded, error: &TlsError) -> Problem {
     let text = match std::error::Error::source(error) {
@@ -177,7 +172,7 @@ fn read_component(loaded: &Loaded, service: &ServicePlan, files: &mut Files) -> 
                 (format!("`{path}` cannot be read: {reason}"), "this file", "check its permissions".to_owned())
             }
         };
-        let problem = problem_at(source(loaded, service), service.component_span.as_ref(), message, label, help);
+        let problem = problem_at(loaded.source_of(service), service.component_span.as_ref(), message, label, help);
         NoComponent { problem: Box::new(problem), is_unfinished: matches!(reason, Unreadable::Unfinished) }
     })
 }
@@ -197,7 +192,7 @@ fn read_secrets(
             }
             Err((message, help)) => {
                 let message = format!("the secret `{key}` of `{}` cannot be read: {message}", service.name);
-                let problem = Problem::error(source(loaded, service), message, help);
+                let problem = Problem::error(loaded.source_of(service), message, help);
                 problems.push(problem.at(plan.span.clone(), "from here"));
             }
         }

@@ -103,7 +103,7 @@ fn line(bucket: &BucketName, key: &str, value: &[u8]) -> String {
     path = "/v1/services/{name}/import",
     tag = "keyvalue",
     params(("name" = String, Path, description = "The service.")),
-    request_body(content = view::ExportedValue, content_type = "application/jsonl", description = "One object in each line."),
+    request_body(content = Option<view::ExportedValue>, content_type = "application/jsonl", description = "One object in each line."),
     responses((status = 200, description = "All of it is written.", body = view::Imported))
 )]
 pub(in crate::admin) async fn import(

@@ -1,8 +1,11 @@
 //! What changes are asked for and told of: uploads, deployments, the history of a service.
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::{Ref, Schema};
 
 /// A component that was taken.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -17,12 +20,29 @@ pub struct Artifact {
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Deployment {
-    /// Which, by the services they are for.
+    /// Which, by the services they are for; at least one.
+    #[schema(schema_with = components_by_service)]
     pub services: BTreeMap<String, Component>,
     /// The share of the requests that each gets, in percent; all of them if there is none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "percent")]
     #[schema(nullable = false, minimum = 1, maximum = 99)]
     pub weight: Option<u8>,
+}
+
+/// A whole number however it is written: to JSON Schema, `33.0` is an integer.
+fn percent<'de, D: Deserializer<'de>>(number: D) -> Result<Option<u8>, D::Error> {
+    let number = f64::deserialize(number)?;
+    let percent = (0..=u8::MAX).find(|percent| f64::from(*percent) == number);
+    percent.map(Some).ok_or_else(|| D::Error::custom(format!("`weight` is a whole number from 1 to 99, not {number}")))
+}
+
+fn components_by_service() -> Schema {
+    let name = ObjectBuilder::new().schema_type(Type::String).pattern(Some("^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$"));
+    let components = ObjectBuilder::new()
+        .property_names(Some(name))
+        .min_properties(Some(1))
+        .additional_properties(Some(Ref::from_schema_name("Component")));
+    components.description(Some("Which, by the services they are for; at least one.")).into()
 }
 
 /// The component of one service.
@@ -30,6 +50,7 @@ pub struct Deployment {
 #[serde(deny_unknown_fields)]
 pub struct Component {
     /// Its SHA-256 in hex, as `POST /v1/artifacts` has answered it.
+    #[schema(pattern = "^[0-9a-f]{64}$")]
     pub digest: String,
 }
 
@@ -39,7 +60,7 @@ pub struct Component {
 pub struct Rollback {
     /// To this revision. Without one: from the candidate to what is live, else to what served before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, example = "r3")]
+    #[schema(example = "r3")]
     pub revision: Option<String>,
 }
 

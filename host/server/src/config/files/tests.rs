@@ -220,3 +220,15 @@ fn what_nobody_asks_for_is_forgotten_and_the_rest_is_bounded() {
     bench.files.end();
     assert_eq!(bench.files.kept.keys().collect::<Vec<_>>(), [&bench.path("b"), &bench.path("c")]);
 }
+
+#[test]
+fn what_was_read_before_holds_while_it_is_written_for_the_first_time_since() {
+    let mut bench = Bench::new();
+    bench.write("a.toml", "[rol");
+    bench.files = Files::knowing([(bench.path("a.toml"), "weight = 3".into())]);
+    bench.begin(&[], &["a.toml"]);
+    assert_eq!(bench.read("a.toml"), "weight = 3");
+    bench.write("a.toml", "weight = 4");
+    bench.begin(&["a.toml"], &[]);
+    assert_eq!(bench.read("a.toml"), "weight = 4");
+}
