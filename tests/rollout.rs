@@ -15,6 +15,7 @@ mod approval;
 mod breaker;
 mod drift;
 mod kept;
+mod refused;
 mod share;
 
 fn name(text: &str) -> ServiceName {

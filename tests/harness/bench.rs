@@ -20,6 +20,7 @@ use hostel_model::name::ServiceName;
 use hostel_model::plan::ListenerPlan;
 use hostel_model::platform::Platform;
 use hostel_model::rollout::Weight;
+use hostel_model::units::ByteSize;
 use hostel_sandbox::Sandbox;
 use hostel_storage::{Artifacts, Journal, KeyValue, StateFolder};
 use tempfile::TempDir;
@@ -50,6 +51,11 @@ pub struct Bench {
 impl Bench {
     /// With nothing deployed.
     pub fn new() -> Self {
+        Self::with_memory(ByteSize::GIB)
+    }
+
+    /// The same with so much memory for all instances.
+    pub fn with_memory(budget: ByteSize) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let platform = real_platform(runtime.handle().clone());
         let state = TempDir::new().unwrap();
@@ -60,7 +66,7 @@ impl Bench {
             keyvalue: KeyValue::open(&folder.guests(), &platform).unwrap(),
         });
         let limits = Harness::new().limits;
-        let sandbox = Arc::new(Sandbox::start(&limits, 1 << 30, &platform).unwrap());
+        let sandbox = Arc::new(Sandbox::start(&limits, budget.0, &platform).unwrap());
         let (metrics, live) = (Arc::new(Metrics::new()), Arc::new(LiveTable::default()));
         let log = Captured::default();
         let lines = LineWriter::start("log", Box::new(log.clone()), metrics.log_lines_dropped.clone(), &platform);

@@ -114,21 +114,29 @@ impl Standing {
     /// If nothing waits.
     pub fn approved(&self, asks: &Asks) -> Result<(Self, RevisionId), Unchangeable> {
         let pending = self.pending.ok_or(Unchangeable::NothingPending)?;
-        let mut next = self.deployed(pending.revision, pending.weight)?;
+        let mut next = if self.live == Some(pending.revision) {
+            // The same code with more granted: who shares with it goes on.
+            Self { pending: None, ..self.clone() }
+        } else {
+            self.deployed(pending.revision, pending.weight)?
+        };
         next.approved.0.extend(asks.0.iter().cloned());
         Ok((next, pending.revision))
     }
 
-    /// The way back: from a candidate to what is live, else to what served before,
-    /// or to the revision `to`. Says which revision was given up.
+    /// The way back: from a candidate to what is live, else from what waits to nothing that does, else
+    /// to what served before, or to the revision `to`. Says which revision was given up.
     ///
     /// # Errors
     /// If there is no way back.
     pub fn rolled_back(&self, to: Option<RevisionId>) -> Result<(Self, RevisionId), Unchangeable> {
-        let live = self.live.ok_or(Unchangeable::Absent)?;
         if let (Some(candidate), None) = (self.candidate, to) {
             return Ok((Self { candidate: None, ..self.clone() }, candidate.revision));
         }
+        if let (Some(pending), None) = (self.pending, to) {
+            return Ok((Self { pending: None, ..self.clone() }, pending.revision));
+        }
+        let live = self.live.ok_or(Unchangeable::Absent)?;
         let to = to.or(self.previous).ok_or(Unchangeable::NoPrevious)?;
         let given_up = self.candidate.map_or(live, |candidate| candidate.revision);
         Ok((Self { pending: None, ..self.deployed(to, None)? }, given_up))
@@ -148,9 +156,11 @@ impl Standing {
     /// # Errors
     /// If nothing did.
     pub fn removed(&self) -> Result<(Self, RevisionId), Unchangeable> {
-        let live = self.live.ok_or(Unchangeable::Absent)?;
-        let next = Self { live: None, candidate: None, previous: Some(live), pending: None, ..self.clone() };
-        Ok((next, live))
+        let waits = self.pending.map(|pending| pending.revision);
+        let last = self.live.or(waits).ok_or(Unchangeable::Absent)?;
+        let previous = self.live.or(self.previous);
+        let next = Self { live: None, candidate: None, previous, pending: None, ..self.clone() };
+        Ok((next, last))
     }
 
     /// It answers `not-ready`, or answers again.
@@ -176,6 +186,13 @@ impl Standing {
             None => true,
             Some(pin) => folder.is_some() && pin.folder != folder,
         }
+    }
+
+    /// Every revision that requests can reach, or an approval would.
+    pub fn serving(&self) -> impl Iterator<Item = RevisionId> + use<> {
+        let candidate = self.candidate.map(|candidate| candidate.revision);
+        let pending = self.pending.map(|pending| pending.revision);
+        [self.live, candidate, pending].into_iter().flatten()
     }
 
     /// Every revision that requests can reach, or a rollback or an approval would.

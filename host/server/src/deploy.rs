@@ -88,7 +88,7 @@ struct Folder {
 }
 
 /// What the folder said of one service.
-#[derive(Clone)]
+#[derive(Clone, PartialEq)]
 struct Known {
     settings: Settings,
     /// Of its file, if it could be read.
@@ -106,8 +106,9 @@ pub struct Deployer {
     memory_max: ByteSize,
     folder: Folder,
     standings: BTreeMap<ServiceName, Standing>,
-    /// Files of the folder that were found to be unusable: not tried again before they change.
-    refused: BTreeMap<ServiceName, Digest>,
+    /// What the folder said of services when their files were found to be unusable: not tried again
+    /// before either changes.
+    refused: BTreeMap<ServiceName, Known>,
 }
 
 impl Deployer {
@@ -138,14 +139,16 @@ impl Deployer {
         let Order { what, by, dry_run, if_version } = order;
         self.check_version(&what, if_version)?;
         let strict = !matches!(what, What::Folder { strict: false, .. });
-        let mut attempt = self.attempt(what)?;
+        let mut attempt = self.attempt(what, strict)?;
         let snapshot = self.assemble(&mut attempt, strict)?;
+        self.check_artifacts(&attempt)?;
         let changes = self.changes(&attempt, &snapshot);
+        let version = self.store.journal.version()?;
         if dry_run {
-            let (rejected, version) = (attempt.rejected, self.store.journal.version()?);
-            return Ok(Done { changes, rejected, version, dry_run });
+            return Ok(Done { changes, rejected: attempt.rejected, version, dry_run });
         }
-        self.persist(&attempt, by)?;
+        self.repair(&attempt)?;
+        let version = self.persist(&attempt, by, version)?;
         self.live.swap(snapshot);
         self.take_over(&mut attempt);
         for change in changes.iter().filter(|change| change.change == Change::TakenBack) {
@@ -153,7 +156,7 @@ impl Deployer {
         }
         tell(&changes, &attempt, by);
         self.collect(changes.iter().map(|change| &change.service));
-        Ok(Done { changes, rejected: attempt.rejected, version: self.store.journal.version()?, dry_run })
+        Ok(Done { changes, rejected: attempt.rejected, version, dry_run })
     }
 
     fn check_version(&self, what: &What, expected: Option<u64>) -> Result<(), DeployError> {
@@ -168,20 +171,48 @@ impl Deployer {
         if actual == expected { Ok(()) } else { Err(DeployError::Outdated { expected, actual }) }
     }
 
-    /// Artifacts first, durable each, then the entries that name them, all in one step.
-    fn persist(&self, attempt: &Attempt, by: Author) -> Result<(), StorageError> {
+    /// What is to serve, or to wait, must be on the disk or have come with the order: its code alone
+    /// may still be in memory, and would be gone at the next start.
+    fn check_artifacts(&self, attempt: &Attempt) -> Result<(), DeployError> {
+        for (service, step) in &attempt.steps {
+            let before: Vec<_> = self.standings.get(service).into_iter().flat_map(Standing::serving).collect();
+            for revision in step.standing.serving().filter(|revision| !before.contains(revision)) {
+                let digest = revision.digest;
+                if !attempt.bytes.contains_key(&digest) && self.store.artifacts.size(&digest)?.is_none() {
+                    return Err(DeployError::Rejected(vec![(service.clone(), RejectReason::NoArtifact(digest))]));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What serves and is kept no more, or not whole, is kept again where the folder has it.
+    fn repair(&self, attempt: &Attempt) -> Result<(), StorageError> {
+        let serving = self.standings.values().flat_map(Standing::serving);
+        for digest in serving.map(|revision| revision.digest) {
+            if let Some(bytes) = attempt.bytes.get(&digest)
+                && self.store.artifacts.size(&digest)? != Some(bytes.len() as u64)
+            {
+                tracing::warn!(digest = digest.short(), "a component was missing from the state folder; kept again");
+                self.store.artifacts.put(bytes)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Artifacts first, durable each, then the entries that name them, all in one step. Says where
+    /// the journal stands then, which was at `version` before.
+    fn persist(&self, attempt: &Attempt, by: Author, version: u64) -> Result<u64, StorageError> {
         let since_1970 = self.platform.clock.wall().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let at_unix_ms = u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX);
         let mut batch = Batch::default();
         for (service, step) in &attempt.steps {
+            // Of one that is known as well: its file may be damaged, or gone.
+            if let Some(bytes) = attempt.bytes.get(&step.revision.digest) {
+                self.store.artifacts.put(bytes)?;
+            }
             if step.is_new {
-                let bytes = match attempt.bytes.get(&step.revision.digest) {
-                    Some(bytes) => {
-                        self.store.artifacts.put(bytes)?;
-                        bytes.len() as u64
-                    }
-                    None => self.store.artifacts.size(&step.revision.digest)?.unwrap_or_default(),
-                };
+                let bytes = self.store.artifacts.size(&step.revision.digest)?.unwrap_or_default();
                 let (service, revision) = (service.clone(), step.revision);
                 batch.revisions.push(KeptRevision { service, revision, bytes, at_unix_ms });
             }
@@ -196,10 +227,17 @@ impl Deployer {
                 standing: step.standing.clone(),
             });
         }
-        if !batch.entries.is_empty() {
-            self.store.journal.record(batch)?;
+        match self.store.journal.record(batch) {
+            Ok(entries) => Ok(entries.last().map_or(version, |entry| entry.sequence)),
+            Err(error) => match self.store.journal.version() {
+                // The disk failed after the entry was on it: what is there is what counts.
+                Ok(now) if now > version => {
+                    tracing::warn!(%error, "the disk failed, but the change is recorded");
+                    Ok(now)
+                }
+                _ => Err(error),
+            },
         }
-        Ok(())
     }
 
     /// What is live now is what the next order begins with.
@@ -208,7 +246,7 @@ impl Deployer {
         for (service, step) in &attempt.steps {
             self.standings.insert(service.clone(), step.standing.clone());
         }
-        self.refused.append(&mut attempt.refused);
+        self.refused = std::mem::take(&mut attempt.refused);
     }
 
     /// What changes, with what each revision asks for more or less than the one before.

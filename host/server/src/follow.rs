@@ -5,7 +5,6 @@
 //! meanwhile waits and is one more round. Nothing that is wrong with a file ends
 //! anything: what cannot be understood is logged and changes nothing.
 
-use std::error::Error;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,7 +15,8 @@ use hostel_model::plan::Plan;
 use hostel_model::platform::Platform;
 
 use crate::config::{Files, LastGood, Loaded, Moment, load_from, resolve_running, root};
-use crate::deploy::{Author, DeployError, DeployRequest, Done, Order, RejectReason, ServiceRequest, What};
+use crate::deploy::order::{tell_rejected, with_causes};
+use crate::deploy::{Author, DeployError, DeployRequest, Done, Order, ServiceRequest, What};
 use crate::watch::{Changes, Stopper, Watcher};
 use restart::Reachable;
 use said::Said;
@@ -182,31 +182,16 @@ impl Follower {
         match outcome {
             Ok(done) => {
                 self.started.said.success();
-                for (service, reason) in &done.rejected {
-                    // That a file is missing is among the problems.
-                    if !matches!(reason, RejectReason::NoFile) {
-                        let reason = with_causes(reason);
-                        tracing::warn!(%service, reason, "component rejected; what was live stays");
-                    }
-                }
+                tell_rejected(&done.rejected);
             }
             Err(DeployError::Busy) => self.watcher.again_after(BUSY_PAUSE),
             Err(error) => {
-                if matches!(error, DeployError::Storage(_)) {
+                // What is in the way may go by command, which is no change of the folder.
+                if matches!(error, DeployError::Storage(_) | DeployError::RouteConflict { .. }) {
                     self.watcher.again_after(DISK_PAUSE);
                 }
                 self.started.said.failure(with_causes(&error));
             }
         }
     }
-}
-
-fn with_causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(source) = cause {
-        text = format!("{text}: {source}");
-        cause = source.source();
-    }
-    text
 }

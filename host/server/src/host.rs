@@ -18,6 +18,7 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use crate::access_log::AccessLog;
 use crate::admin::readiness::{BEAT_EVERY, Check, Readiness};
 use crate::admin::{Admin, AdminError, AdminSettings, AdminState, ServedListener, TOKEN_NAME};
+use crate::deploy::order::tell_rejected;
 use crate::deploy::{Author, DeployError, DeployRequest, Deployer, DeployerHandle, Order, Store, What, compile_ahead};
 use crate::dispatch::Dispatcher;
 use crate::dispatch::admission::{Permits, Queue};
@@ -393,7 +394,8 @@ async fn start_deployer(
     platform: &Platform,
 ) -> Result<DeployerHandle, StartError> {
     let deployer = DeployerHandle::start(deployer, platform).map_err(StartError::Thread)?;
-    deployer.ask(first(request)).await?;
+    let done = deployer.ask(first(request)).await?;
+    tell_rejected(&done.rejected);
     let (compiler, kept) = (Arc::clone(sandbox), Arc::downgrade(store));
     let ahead = Box::new(move || compile_ahead(&compiler, &kept));
     platform.spawn.thread("hostel-ahead", ahead).map_err(StartError::Thread)?;

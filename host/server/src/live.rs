@@ -75,6 +75,25 @@ pub struct Watch {
     pub before_then: Option<Arc<Counts>>,
 }
 
+impl Watch {
+    /// The same for `revision` and the one `before` it, which may have been made anew because of a
+    /// setting: then both count from zero.
+    #[must_use]
+    pub fn going_on(&self, revision: &Arc<LiveRevision>, before: &Arc<LiveRevision>) -> Self {
+        if Arc::ptr_eq(&self.revision, revision) {
+            return self.clone();
+        }
+        let shared = self.before_then.is_some();
+        Self {
+            until: self.until,
+            revision: Arc::clone(revision),
+            revision_then: Arc::new(revision.tally.counts()),
+            before: if shared { Arc::clone(&before.tally) } else { Arc::clone(&self.before) },
+            before_then: shared.then(|| Arc::new(before.tally.counts())),
+        }
+    }
+}
+
 /// What the folder's file is, compared with what a command has decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FolderFile {

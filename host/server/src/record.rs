@@ -62,8 +62,8 @@ struct Found {
     revision: Option<RevisionNumber>,
     /// When the head of the answer was there.
     answered: Option<Monotonic>,
-    /// Where it ran, with leave to.
-    ran: Option<(Arc<Tally>, Pass, Monotonic)>,
+    /// Where it ran.
+    ran: Option<Ran>,
     route: Option<Arc<str>>,
     status: Option<u16>,
     failure: Option<GuestFailure>,
@@ -72,21 +72,47 @@ struct Found {
     killed_after_response: bool,
 }
 
+/// The revision that a request ran in, which hears what became of it.
+struct Ran {
+    tally: Arc<Tally>,
+    pass: Pass,
+    began: Monotonic,
+    /// Whether it was counted when its answer began, and then as failed.
+    counted: Option<bool>,
+}
+
 impl Found {
+    /// The answer begins. That is counted now: it may take hours to end.
+    fn tell_of_answer(&mut self, status: http::StatusCode, now: Monotonic) {
+        let untold = self.ran.as_mut().filter(|ran| ran.counted.is_none() && self.failure.is_none());
+        if let Some(ran) = untold {
+            // With no failure of the host's making the status is the guest's.
+            let failed = status.is_server_error();
+            ran.counted = Some(failed);
+            ran.tally.add(failed, now.since(ran.began));
+            ran.pass.answers();
+        }
+    }
+
     /// What became of it counts for or against the revision it ran in. That a client
-    /// left says nothing.
+    /// left says nothing but how long it had waited.
     fn tell_revision(&mut self, now: Monotonic) {
-        let Some((tally, pass, began)) = self.ran.take() else {
+        let Some(Ran { tally, pass, began, counted }) = self.ran.take() else {
             return;
         };
         let failure = self.failure.as_ref().map(|failure| failure.cause.unwrap_or(failure.failure));
         if failure == Some(Failure::ClientGone) {
+            if counted.is_none() {
+                tally.left_waiting(now.since(began));
+            }
             return;
         }
         let by_host = failure.is_some_and(Failure::counts_against_revision);
-        // With no failure of the host's making the status is the guest's.
-        let by_guest = failure.is_none() && self.status.is_some_and(|status| status >= 500);
-        tally.add(by_host || by_guest, self.answered.unwrap_or(now).since(began));
+        match counted {
+            None => tally.add(by_host, self.answered.unwrap_or(now).since(began)),
+            Some(false) if by_host => tally.failed_later(),
+            Some(_) => {}
+        }
         pass.settle(by_host, now);
     }
 }
@@ -196,7 +222,7 @@ impl RequestRecord {
         let now = self.clock.now();
         let mut found = self.found();
         found.revision = Some(revision);
-        found.ran = Some((Arc::clone(tally), pass, now));
+        found.ran = Some(Ran { tally: Arc::clone(tally), pass, began: now, counted: None });
     }
 
     /// By this route.
@@ -210,6 +236,7 @@ impl RequestRecord {
         let mut found = self.found();
         found.status = Some(status.as_u16());
         found.answered.get_or_insert(now);
+        found.tell_of_answer(status, now);
     }
 
     /// It failed.

@@ -30,12 +30,11 @@ impl Deployer {
         names.extend(self.standings.keys().chain(attempt.steps.keys()).cloned());
         let mut services = BTreeMap::new();
         for name in names {
+            let serves = self.standings.get(&name).is_some_and(|standing| standing.live.is_some());
+            let by_folder = attempt.is_folder && (!strict || (serves && attempt.steps.contains_key(&name)));
             let made = match self.service(&name, attempt, &now)? {
-                Err(reason) if !strict => {
-                    if let Some(step) = attempt.steps.get(&name) {
-                        attempt.refused.insert(name.clone(), step.revision.digest);
-                    }
-                    attempt.give_up(&name, reason, &self.folder);
+                Err(reason) if by_folder => {
+                    self.give_up(&name, reason, attempt, strict);
                     // What is live can be made again: it is there.
                     self.service(&name, attempt, &now)?
                 }
@@ -45,11 +44,12 @@ impl Deployer {
                 Ok(Some(service)) => drop(services.insert(name, service)),
                 Ok(None) => {}
                 // Whoever reads the reasons wants all of them.
+                Err(reason) if strict => attempt.fatal.push((name, reason)),
                 Err(reason) => attempt.rejected.push((name, reason)),
             }
         }
-        if strict && !attempt.rejected.is_empty() {
-            return Err(DeployError::Rejected(std::mem::take(&mut attempt.rejected)));
+        if !attempt.fatal.is_empty() {
+            return Err(DeployError::Rejected(std::mem::take(&mut attempt.fatal)));
         }
         let mut routes = Vec::new();
         for served in &attempt.folder.listeners {
@@ -157,6 +157,10 @@ impl Deployer {
         }));
         match outcome.recv() {
             Ok(Ok(())) => {}
+            // The host had no room for it: that says nothing about the component.
+            Ok(Err(failure)) if !failure.failure.breaks_service() => {
+                tracing::warn!(service = %name, revision = %id, reason = failure.failure.slug(), "could not be tried");
+            }
             Ok(Err(failure)) => return Ok(Err(RejectReason::Start(reason(&failure)))),
             Err(_ended) => return Ok(Err(RejectReason::Start("the host ends".to_owned()))),
         }
@@ -164,23 +168,25 @@ impl Deployer {
         Ok(Ok(Arc::new(LiveRevision { compiled, asks, tally: Arc::new(Tally::default()), breaker })))
     }
 
-    /// A comparison of what `step` brings with what served before; else the one under way.
+    /// A comparison of what `step` brings with what served before; else the one under way. A share
+    /// that a start finds is compared from then on.
     fn watch(&self, next: &LiveService, current: Option<&Arc<LiveService>>, step: Option<&Step>) -> Option<Watch> {
-        let current = current?;
         let now = self.platform.clock.now();
-        let (revision, before, shared) = match (&next.candidate, &next.live, &current.live) {
+        let before = current.and_then(|current| current.live.as_ref());
+        let (revision, before, shared) = match (&next.candidate, &next.live, before) {
             (Some((candidate, _)), Some(live), _) => (candidate, live, true),
             (None, Some(live), Some(before)) => (live, before, false),
             _ => return None,
         };
-        let goes_on = current.watch.as_ref().filter(|watch| {
-            Arc::ptr_eq(&watch.revision, revision) && watch.before_then.is_some() == shared && watch.until > now
-        });
-        let brings = step.is_some_and(|step| {
+        let brings = step.map_or(current.is_none(), |step| {
             matches!(step.change, Change::Deployed | Change::Promoted | Change::Candidate | Change::Approved)
         });
         if !brings || revision.compiled.revision == before.compiled.revision {
-            return goes_on.cloned();
+            let under_way = current.and_then(|current| current.watch.as_ref())?;
+            let same = under_way.revision.compiled.revision == revision.compiled.revision
+                && under_way.before_then.is_some() == shared
+                && under_way.until > now;
+            return same.then(|| under_way.going_on(revision, before));
         }
         if next.settings.rollout.watch.is_zero() {
             return None;

@@ -204,3 +204,25 @@ pub enum DeployError {
 fn names<T>(rejected: &[(ServiceName, T)]) -> String {
     rejected.iter().map(|(name, _)| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
+
+/// A line for people about each service that stays as it is because of what is wrong with its file.
+pub fn tell_rejected(rejected: &[(ServiceName, RejectReason)]) {
+    for (service, reason) in rejected {
+        // That a file is missing is among the problems of the configuration.
+        if !matches!(reason, RejectReason::NoFile) {
+            tracing::warn!(%service, reason = with_causes(reason), "component rejected; what was live stays");
+        }
+    }
+}
+
+/// An error with what is behind it, in one line.
+#[must_use]
+pub fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(source) = cause {
+        text = format!("{text}: {source}");
+        cause = source.source();
+    }
+    text
+}

@@ -20,14 +20,18 @@ use crate::live::Settings;
 pub(super) struct Attempt {
     /// What the folder says afterwards.
     pub(super) folder: Folder,
+    /// Whether it is the folder that asks.
+    pub(super) is_folder: bool,
     /// The services that change.
     pub(super) steps: BTreeMap<ServiceName, Step>,
     /// Components that came with the order.
     pub(super) bytes: BTreeMap<Digest, Arc<[u8]>>,
     /// Services of the folder that stay as they are.
     pub(super) rejected: Vec<(ServiceName, RejectReason)>,
-    /// The files that were to blame.
-    pub(super) refused: BTreeMap<ServiceName, Digest>,
+    /// What keeps all of the order from being done.
+    pub(super) fatal: Vec<(ServiceName, RejectReason)>,
+    /// What the folder says of services whose files are to blame.
+    pub(super) refused: BTreeMap<ServiceName, Known>,
 }
 
 /// How one service changes.
@@ -57,10 +61,12 @@ type Ready = (Arc<Code>, Option<Duration>);
 
 impl Deployer {
     /// What `what` comes to.
-    pub(super) fn attempt(&mut self, what: What) -> Result<Attempt, DeployError> {
-        let mut attempt = Attempt { folder: self.folder.clone(), ..Attempt::default() };
+    pub(super) fn attempt(&mut self, what: What, strict: bool) -> Result<Attempt, DeployError> {
+        let (folder, refused) = (self.folder.clone(), self.refused.clone());
+        let is_folder = matches!(what, What::Folder { .. });
+        let mut attempt = Attempt { folder, refused, is_folder, ..Attempt::default() };
         match what {
-            What::Folder { request, strict } => self.follow(request, strict, &mut attempt)?,
+            What::Folder { request, .. } => self.follow(request, strict, &mut attempt)?,
             What::Deploy { services, weight } => {
                 for (service, digest) in services {
                     let folder = self.folder_digest(&service);
@@ -70,7 +76,7 @@ impl Deployer {
                             step.standing = step.standing.pinned(folder);
                             attempt.steps.insert(service, step);
                         }
-                        Err(reason) => attempt.rejected.push((service, reason)),
+                        Err(reason) => attempt.fatal.push((service, reason)),
                     }
                 }
             }
@@ -97,38 +103,42 @@ impl Deployer {
         for service in request.services {
             let name = service.name.clone();
             let (digest, component) = known_of(service, &mut attempt.folder);
+            // Of one that serves as well: what is kept of it may be damaged.
+            attempt.bytes.extend(digest.zip(component));
             let standing = self.standings.get(&name).cloned().unwrap_or_default();
             // A file that is gone leaves what is live.
             let held = standing.live.is_some() || standing.pending.is_some();
             let Some(digest) = digest.filter(|digest| standing.follows(Some(*digest))) else {
                 if digest.is_none() && !held && standing.follows(None) {
-                    attempt.give_up(&name, RejectReason::NoFile, &self.folder);
+                    self.give_up(&name, RejectReason::NoFile, attempt, strict);
                 } else {
-                    self.settle_grants(&name, standing, attempt);
+                    self.settle_grants(&name, standing, attempt)?;
                 }
                 continue;
             };
             let waits = standing.pending.is_some_and(|pending| pending.revision.digest == digest);
             let serves = standing.live.is_some_and(|live| live.digest == digest) && standing.candidate.is_none();
             if serves || waits {
-                self.settle_grants(&name, standing, attempt);
+                attempt.refused.remove(&name);
+                let other_waits = standing.pending.is_some_and(|pending| pending.revision.digest != digest);
+                if serves && other_waits && standing.pin.is_none() {
+                    attempt.withdraw(&name, &standing);
+                } else {
+                    self.settle_grants(&name, standing, attempt)?;
+                }
                 continue;
             }
-            if !strict && self.refused.get(&name) == Some(&digest) {
+            if !strict && attempt.refused.get(&name) == attempt.folder.services.get(&name) {
                 // Said before.
                 attempt.restore(&name, &self.folder);
                 continue;
             }
-            attempt.bytes.extend(component.map(|component| (digest, component)));
             match self.arrive(&name, digest, None, attempt)? {
                 Ok(mut step) => {
                     step.standing.pin = None;
                     attempt.steps.insert(name, step);
                 }
-                Err(reason) => {
-                    attempt.refused.insert(name.clone(), digest);
-                    attempt.give_up(&name, reason, &self.folder);
-                }
+                Err(reason) => self.give_up(&name, reason, attempt, strict),
             }
         }
         for (name, standing) in &self.standings {
@@ -144,29 +154,47 @@ impl Deployer {
     }
 
     /// A grant that the configuration adds counts as approved, or waits, for the same code.
-    fn settle_grants(&self, name: &ServiceName, standing: Standing, attempt: &mut Attempt) {
+    fn settle_grants(&self, name: &ServiceName, standing: Standing, attempt: &mut Attempt) -> Result<(), StorageError> {
         let Some((settings, live)) = attempt.folder.services.get(name).map(|known| &known.settings).zip(standing.live)
         else {
-            return;
+            return Ok(());
         };
         let asks = settings.grants.asks();
         let gained = standing.approved.difference(&asks).gained;
         if gained.is_empty() {
-            return;
+            return Ok(());
         }
+        let why = granted(&gained);
         let mut step = if !settings.rollout.require_approval {
             let mut next = standing;
             next.approved.0.extend(gained.iter().cloned());
             Step::new(Change::Approved, live, next)
-        } else if standing.pending.is_none() {
-            Step::new(Change::Waiting, live, standing.waiting(live, None))
+        } else if let Some(pending) = standing.pending {
+            // Whoever approves approves what was shown last: more than that is shown again, as a new version.
+            let shown = self.store.journal.latest(name)?;
+            if shown.is_some_and(|entry| entry.change == Change::Waiting && entry.why == why) {
+                return Ok(());
+            }
+            Step::new(Change::Waiting, pending.revision, standing)
         } else {
-            return;
+            Step::new(Change::Waiting, live, standing.waiting(live, None))
         };
-        let lines: Vec<&str> = gained.iter().map(String::as_str).collect();
-        step.why = format!("granted by the configuration: {}", lines.join(", "));
+        step.why = why;
         step.asks = Some(asks);
         attempt.steps.insert(name.clone(), step);
+        Ok(())
+    }
+
+    /// `name` stays as it was, for this reason. Only at the start, and only what has nothing that
+    /// serves, keeps everything else from being done.
+    pub(super) fn give_up(&self, name: &ServiceName, reason: RejectReason, attempt: &mut Attempt, strict: bool) {
+        let serves = self.standings.get(name).is_some_and(|standing| standing.live.is_some());
+        let reasons = if strict && !serves { &mut attempt.fatal } else { &mut attempt.rejected };
+        reasons.push((name.clone(), reason));
+        if let Some(known) = attempt.folder.services.get(name) {
+            attempt.refused.insert(name.clone(), known.clone());
+        }
+        attempt.restore(name, &self.folder);
     }
 
     /// `digest` becomes the service's revision, or its candidate, or waits.
@@ -188,7 +216,10 @@ impl Deployer {
         asks.0.extend(code.imports().iter().map(|import| format!("import {import}")));
         let gained = standing.approved.difference(&asks).gained;
         let mut step = if settings.rollout.require_approval && !gained.is_empty() {
-            Step::new(Change::Waiting, revision, standing.waiting(revision, weight))
+            let mut step = Step::new(Change::Waiting, revision, standing.waiting(revision, weight));
+            let grants = standing.approved.difference(&settings.grants.asks()).gained;
+            step.why = if grants.is_empty() { String::new() } else { granted(&grants) };
+            step
         } else {
             let unchangeable = |reason| DeployError::Unchangeable { service: service.clone(), reason };
             let mut next = standing.deployed(revision, weight).map_err(unchangeable)?;
@@ -296,14 +327,21 @@ impl Deployer {
     ) -> Result<(), DeployError> {
         let standing = self.standing(service)?;
         let shares = standing.candidate.is_some_and(|candidate| candidate.revision == revision);
-        let to = match (shares, standing.live == Some(revision)) {
-            (true, _) => None,
-            (false, true) => standing.previous,
-            (false, false) => return Ok(()),
+        let to = match (shares, standing.live == Some(revision), standing.previous) {
+            (true, ..) => None,
+            (false, true, Some(previous)) => Some(previous),
+            (false, true, None) => {
+                return Err(DeployError::Unchangeable { service: service.clone(), reason: Unchangeable::NoPrevious });
+            }
+            (false, false, _) => return Ok(()),
         };
         self.turn(service, Change::TakenBack, attempt, |standing| standing.rolled_back(to))?;
         if let Some(step) = attempt.steps.get_mut(service) {
             step.why = why;
+            if !shares {
+                // A rollback by hand a moment later must not lead to what was just taken back.
+                step.standing.previous = None;
+            }
         }
         Ok(())
     }
@@ -330,20 +368,32 @@ impl Deployer {
 }
 
 impl Attempt {
-    /// `name` stays as it was, for this reason.
-    pub(super) fn give_up(&mut self, name: &ServiceName, reason: RejectReason, before: &Folder) {
-        self.rejected.push((name.clone(), reason));
-        self.restore(name, before);
-    }
-
-    /// What the folder said of `name` before holds on.
+    /// What the folder said of `name` before holds on, if it said anything; only which file lies there
+    /// now is noted.
     fn restore(&mut self, name: &ServiceName, before: &Folder) {
         self.steps.remove(name);
-        match before.services.get(name) {
-            Some(known) => drop(self.folder.services.insert(name.clone(), known.clone())),
-            None => drop(self.folder.services.remove(name)),
+        if let Some(known) = before.services.get(name) {
+            let found = self.folder.services.get(name).and_then(|known| known.digest);
+            let known = Known { digest: found.or(known.digest), ..known.clone() };
+            self.folder.services.insert(name.clone(), known);
         }
     }
+
+    /// The folder holds again what serves: what waited is not wanted any more.
+    fn withdraw(&mut self, name: &ServiceName, standing: &Standing) {
+        if let Some(pending) = standing.pending {
+            let mut step =
+                Step::new(Change::RolledBack, pending.revision, Standing { pending: None, ..standing.clone() });
+            "the folder holds what serves".clone_into(&mut step.why);
+            self.steps.insert(name.clone(), step);
+        }
+    }
+}
+
+/// What is told of grants that wait.
+fn granted(gained: &BTreeSet<String>) -> String {
+    let lines: Vec<&str> = gained.iter().map(String::as_str).collect();
+    format!("granted by the configuration: {}", lines.join(", "))
 }
 
 /// Notes what the folder says of one service; gives back its component with its digest.

@@ -31,8 +31,6 @@ struct State {
     until: Monotonic,
     /// How long the pause is.
     pause: Duration,
-    /// Whether a trial is under way.
-    trying: bool,
 }
 
 /// Leave to run one request; what became of it must be said.
@@ -40,6 +38,8 @@ pub struct Pass {
     breaker: Arc<Breaker>,
     /// Whether it is the one trial while the breaker is open.
     trial: bool,
+    /// Failures in a row when its answer began, which would have ended the row.
+    answered: Option<u32>,
     settled: bool,
 }
 
@@ -48,7 +48,7 @@ impl Breaker {
     #[must_use]
     pub fn new(limits: BreakerLimits) -> Arc<Self> {
         let (row_began, until) = (Monotonic::default(), Monotonic::default());
-        let state = State { row_began, until, pause: limits.open_min, trying: false };
+        let state = State { row_began, until, pause: limits.open_min };
         Arc::new(Self { limits, row: AtomicU32::new(0), state: Mutex::new(state) })
     }
 
@@ -62,14 +62,15 @@ impl Breaker {
             let mut state = self.state();
             // It may have closed meanwhile.
             if self.is_open() {
-                if state.trying || now < state.until {
+                if now < state.until {
                     // Another trial is no sooner than this.
                     return Err(state.until.since(now).max(self.limits.open_min.min(Duration::from_secs(1))));
                 }
-                (state.trying, trial) = (true, true);
+                // A trial may take as long as its client likes: the next one does not wait for it.
+                (state.until, trial) = (now.after(state.pause), true);
             }
         }
-        Ok(Pass { breaker: Arc::clone(self), trial, settled: false })
+        Ok(Pass { breaker: Arc::clone(self), trial, answered: None, settled: false })
     }
 
     /// Whether requests are kept away.
@@ -85,7 +86,7 @@ impl Breaker {
         }
         let mut state = self.state();
         if trial {
-            (state.trying, state.pause) = (false, self.limits.open_min);
+            state.pause = self.limits.open_min;
         }
         // A success from before it opened does not close it.
         if trial || !self.is_open() {
@@ -93,15 +94,16 @@ impl Breaker {
         }
     }
 
-    fn failed(&self, trial: bool, now: Monotonic) {
+    /// `answered` is the row that was forgotten when the answer began.
+    fn failed(&self, trial: bool, answered: Option<u32>, now: Monotonic) {
         let mut state = self.state();
         if trial {
-            state.trying = false;
             state.pause = state.pause.saturating_mul(2).min(self.limits.open_max);
             state.until = now.after(state.pause);
+            self.row.store(OPEN, Ordering::Relaxed);
             return;
         }
-        let row = self.row.load(Ordering::Relaxed);
+        let row = self.row.load(Ordering::Relaxed).max(answered.filter(|row| *row != OPEN).unwrap_or_default());
         if row == OPEN {
             return;
         }
@@ -127,8 +129,17 @@ impl Pass {
     pub fn settle(mut self, failed: bool, now: Monotonic) {
         self.settled = true;
         if failed {
-            self.breaker.failed(self.trial, now);
-        } else {
+            self.breaker.failed(self.trial, self.answered, now);
+        } else if self.answered.is_none() {
+            self.breaker.succeeded(self.trial);
+        }
+    }
+
+    /// Its answer has begun, which counts as a success unless it fails after all: an answer may
+    /// take hours.
+    pub fn answers(&mut self) {
+        if self.answered.is_none() {
+            self.answered = Some(self.breaker.row.load(Ordering::Relaxed));
             self.breaker.succeeded(self.trial);
         }
     }
@@ -137,8 +148,8 @@ impl Pass {
 impl Drop for Pass {
     fn drop(&mut self) {
         // It never ran: the next one tries.
-        if self.trial && !self.settled {
-            self.breaker.state().trying = false;
+        if self.trial && !self.settled && self.answered.is_none() {
+            self.breaker.state().until = Monotonic::default();
         }
     }
 }

@@ -43,6 +43,18 @@ impl Tally {
         }
     }
 
+    /// A request that was counted when its answer began has failed after all.
+    pub fn failed_later(&self) {
+        self.failures.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A client left after it had waited so long for an answer: neither good nor bad, but slow.
+    pub fn left_waiting(&self, waited: Duration) {
+        if let Some(counter) = self.latencies.get(bucket(waited)) {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
     /// Everything so far.
     #[must_use]
     pub fn counts(&self) -> Counts {

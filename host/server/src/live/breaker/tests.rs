@@ -86,3 +86,38 @@ fn an_old_request_that_succeeds_does_not_close_it() {
     old.settle(false, at(4));
     assert!(breaker.is_open());
 }
+
+#[test]
+fn an_answer_that_begins_is_a_success_that_may_fail_later() {
+    let breaker = Breaker::new(LIMITS);
+    // Streams that never end: what fails between them is no row.
+    let mut streams = Vec::new();
+    for ms in 0..9 {
+        let mut stream = breaker.admit(at(ms)).unwrap();
+        stream.answers();
+        streams.push(stream);
+        assert!(runs(&breaker, ms, true) && !breaker.is_open(), "{ms}");
+    }
+    // But what always breaks off after its head is one.
+    for ms in 10..12 {
+        let mut stream = breaker.admit(at(ms)).unwrap();
+        stream.answers();
+        stream.settle(true, at(ms));
+    }
+    assert!(breaker.is_open());
+}
+
+#[test]
+fn a_trial_that_takes_long_keeps_nobody_waiting() {
+    let breaker = open();
+    let mut slow = breaker.admit(at(1_002)).unwrap();
+    assert!(breaker.admit(at(2_001)).is_err());
+    // Neither before its answer begins ...
+    let another = breaker.admit(at(2_002)).unwrap();
+    another.settle(true, at(2_003));
+    // ... nor after.
+    slow.answers();
+    assert!(!breaker.is_open() && runs(&breaker, 2_004, false));
+    slow.settle(true, at(5_000));
+    assert!(breaker.is_open(), "it was no success after all");
+}
