@@ -82,9 +82,7 @@ impl Parsed {
 pub fn parse(source: &Source, dropped: &[DroppedFile]) -> Parsed {
     let (table, faults) = DeTable::parse_recoverable(&source.text);
     let mut report = problem::Report::new(source);
-    for fault in &faults {
-        report.syntax(fault);
-    }
+    report.faults(&faults);
     let mut draft = root::read(table.get_ref(), &mut report);
     if draft.drop_in {
         dropped::add(&mut draft, dropped, &mut report);

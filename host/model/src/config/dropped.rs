@@ -75,9 +75,7 @@ fn add_table(
         unattached(draft, found, &name, &section, report);
         return;
     }
-    for fault in &faults {
-        own.syntax(fault);
-    }
+    own.faults(&faults);
     if let Some(taken) = draft.services.get(&name) {
         report.push(taken_twice(taken, found.file, report));
         return;

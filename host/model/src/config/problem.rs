@@ -9,6 +9,8 @@ use miette::{Diagnostic, LabeledSpan, MietteError, MietteSpanContents, SourceCod
 /// The longest line that a problem is drawn into: `miette` cannot indent a caret
 /// by more than 65,535 columns, and a tab takes up to eight of them.
 const DRAWN_LINE_BYTES: usize = 8_000;
+/// Mistakes of the writing that are told of one file.
+const FAULTS_MAX: usize = 100;
 
 /// A text that was read, with the name under which its reader knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -159,8 +161,13 @@ impl<'s> Report<'s> {
         Self { source, problems: Vec::new(), broken: Vec::new(), broken_elsewhere: false }
     }
 
-    /// A mistake of the writing itself, which the parser found.
-    pub(super) fn syntax(&mut self, fault: &toml::de::Error) {
+    /// Mistakes of the writing itself, which the parser found. Nobody reads more than so many, and each
+    /// costs a look at the whole text.
+    pub(super) fn faults(&mut self, faults: &[toml::de::Error]) {
+        faults.iter().take(FAULTS_MAX).for_each(|fault| self.syntax(fault));
+    }
+
+    fn syntax(&mut self, fault: &toml::de::Error) {
         let end = self.source.text.len();
         let span = self.visible(fault.span().unwrap_or(end..end));
         self.broken.push(self.line(span.start));

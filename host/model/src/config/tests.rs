@@ -201,3 +201,10 @@ fn listeners_on_port_0_do_not_collide() {
     let listener = "[[listener]]\naddress = \"127.0.0.1:0\"\n";
     assert_eq!(plan(&format!("version = 1\n{listener}{listener}")).listeners.len(), 2);
 }
+
+#[test]
+fn a_file_that_is_all_mistakes_is_told_of_in_time() {
+    let source = Source { name: "hostel.toml".to_owned(), text: "= \n".repeat(50_000).into() };
+    let parsed = parse(&source, &[]);
+    assert!((1..=101).contains(&parsed.problems.len()), "{}", parsed.problems.len());
+}

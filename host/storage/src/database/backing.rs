@@ -1,7 +1,7 @@
 //! Where a database's bytes are: a file, or in tests a disk that fails on demand.
 
 use std::fmt::Debug;
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::ErrorKind;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use redb::{Builder, DatabaseError, StorageBackend};
 
 use super::copy;
 use super::frozen::Frozen;
-use crate::durable::FILE_MODE;
+use crate::durable::{FILE_MODE, UNFINISHED};
 use crate::error::StorageError;
 
 /// Memory for pages of one database. redb's own default of 1 GiB is more than a small machine
@@ -37,8 +37,10 @@ pub(crate) struct FileBacking(pub(crate) PathBuf);
 
 impl Backing for FileBacking {
     fn open(&self) -> Result<redb::Database, DatabaseError> {
-        let file =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(FILE_MODE).open(&self.0)?;
+        if !self.0.try_exists()? {
+            make(&self.0)?;
+        }
+        let file = OpenOptions::new().read(true).write(true).open(&self.0)?;
         // Without this a power cut may take the whole new file with all that was acknowledged.
         if let Some(folder) = self.0.parent() {
             File::open(folder)?.sync_all()?;
@@ -52,6 +54,24 @@ impl Backing for FileBacking {
 
     fn keep(&self, version: u64) -> Result<(), StorageError> {
         copy::of_version(&self.0, version)
+    }
+}
+
+/// Makes an empty database under another name, which then gets its own in one step. It is made in several
+/// writes, and what a kill leaves of them would be taken for no database at every later start.
+fn make(path: &Path) -> Result<(), DatabaseError> {
+    let unfinished = path.with_extension(UNFINISHED);
+    let mut options = OpenOptions::new();
+    let file = options.read(true).write(true).create(true).truncate(false).mode(FILE_MODE).open(&unfinished)?;
+    // Of two hosts that start at once, one makes it.
+    file.try_lock().map_err(|_| DatabaseError::DatabaseAlreadyOpen)?;
+    // What an earlier one left of it.
+    file.set_len(0)?;
+    drop(builder().create_file(file)?);
+    // Not by renaming: that would replace what another host has made meanwhile.
+    match fs::hard_link(&unfinished, path) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error.into()),
+        _ => Ok(fs::remove_file(&unfinished)?),
     }
 }
 

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use redb::{DatabaseError, ReadableTable, StorageBackend, TableDefinition};
 
 use super::*;
+use crate::durable::UNFINISHED;
 use crate::testing::{Disk, Fault};
 
 const TABLE: TableDefinition<&str, u64> = TableDefinition::new("numbers");
@@ -282,4 +283,20 @@ fn a_database_with_a_flipped_byte_is_opened_or_refused_but_never_panics() {
         }
     }
     assert!(refused > 100, "{refused}");
+}
+
+/// redb makes a database in several writes, and takes a file with some of them for none at all.
+#[test]
+fn what_a_kill_left_of_a_new_database_is_made_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("numbers.redb");
+    let unfinished = path.with_extension(UNFINISHED);
+    fs::write(&unfinished, [0; 5_000]).unwrap();
+    let database = open(&path).unwrap();
+    put(&database, 7).unwrap();
+    assert!(!unfinished.exists());
+    // Nor does another host that begins at the same time replace it.
+    fs::write(&unfinished, [0; 5_000]).unwrap();
+    drop(database);
+    assert_eq!(get(&open(&path).unwrap()).unwrap(), 7);
 }

@@ -88,10 +88,17 @@ fn a_purge_takes_away_what_it_names_and_nothing_else() {
     fill(&scene, "users", "default", &[("a", b"1"), ("b", b"22")]);
     fill(&scene, "users", "other", &[("c", b"333")]);
     fill(&scene, "orders", "default", &[("d", b"4444")]);
-    for query in ["", "?confirm", "?confirm=orders", "?confirm=users&x=1", "?confirm=users&confirm=users"] {
+    for (query, status, kind) in [
+        ("", 400, "bad-request"),
+        ("?confirm", 409, "conflict"),
+        ("?confirm=orders", 409, "conflict"),
+        ("?confirm=users&x=1", 400, "bad-request"),
+        ("?confirm=users&confirm=users", 400, "bad-request"),
+    ] {
         for path in ["users/keyvalue", "users/keyvalue/default"] {
             let line = format!("DELETE /v1/services/{path}{query}");
-            assert_eq!(scene.send(&line, &[], b"").problem().0, 400, "{line}");
+            let (found, slug, _) = scene.send(&line, &[], b"").problem();
+            assert_eq!((found, slug.as_str()), (status, kind), "{line}");
         }
     }
     let purge = |path: &str| scene.send(&format!("DELETE /v1/services/{path}"), &[], b"").json();
