@@ -70,7 +70,7 @@ fn make(path: &Path) -> Result<(), DatabaseError> {
     drop(builder().create_file(file)?);
     // Not by renaming: that would replace what another host has made meanwhile.
     match fs::hard_link(&unfinished, path) {
-        Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error.into()),
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error.into()),
         _ => Ok(fs::remove_file(&unfinished)?),
     }
 }
