@@ -1,8 +1,9 @@
 //! Where a database's bytes are: a file, or in tests a disk that fails on demand.
 
+use std::ffi::OsStr;
 use std::fmt::Debug;
 use std::fs::{self, File, OpenOptions};
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -60,19 +61,33 @@ impl Backing for FileBacking {
 /// Makes an empty database under another name, which then gets its own in one step. It is made in several
 /// writes, and what a kill leaves of them would be taken for no database at every later start.
 fn make(path: &Path) -> Result<(), DatabaseError> {
-    let unfinished = path.with_extension(UNFINISHED);
+    sweep(path)?;
+    // Two hosts that start at once make one each.
+    let unfinished = path.with_extension(format!("{}.{UNFINISHED}", std::process::id()));
     let mut options = OpenOptions::new();
-    let file = options.read(true).write(true).create(true).truncate(false).mode(FILE_MODE).open(&unfinished)?;
-    // Of two hosts that start at once, one makes it.
-    file.try_lock().map_err(|_| DatabaseError::DatabaseAlreadyOpen)?;
-    // What an earlier one left of it.
-    file.set_len(0)?;
+    let file = options.read(true).write(true).create_new(true).mode(FILE_MODE).open(&unfinished)?;
     drop(builder().create_file(file)?);
     // Not by renaming: that would replace what another host has made meanwhile.
     match fs::hard_link(&unfinished, path) {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error.into()),
         _ => Ok(fs::remove_file(&unfinished)?),
     }
+}
+
+/// Removes what a kill has left. If it is somebody's who is at it just now, that one fails, and starts again.
+fn sweep(path: &Path) -> io::Result<()> {
+    let (Some(folder), Some(stem)) = (path.parent(), path.file_stem().and_then(OsStr::to_str)) else {
+        return Ok(());
+    };
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let left = name.to_str().and_then(|name| name.strip_prefix(stem)?.strip_suffix(UNFINISHED));
+        if left.is_some_and(|left| left.starts_with('.') && left.ends_with('.')) {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// The settings that every opening shares.

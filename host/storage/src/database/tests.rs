@@ -8,7 +8,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use redb::{DatabaseError, ReadableTable, StorageBackend, TableDefinition};
 
 use super::*;
-use crate::durable::UNFINISHED;
 use crate::testing::{Disk, Fault};
 
 const TABLE: TableDefinition<&str, u64> = TableDefinition::new("numbers");
@@ -290,13 +289,14 @@ fn a_database_with_a_flipped_byte_is_opened_or_refused_but_never_panics() {
 fn what_a_kill_left_of_a_new_database_is_made_anew() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("numbers.redb");
-    let unfinished = path.with_extension(UNFINISHED);
+    let (unfinished, other) = (path.with_extension("17.unfinished"), folder.path().join("others.17.unfinished"));
     fs::write(&unfinished, [0; 5_000]).unwrap();
+    fs::write(&other, []).unwrap();
     let database = open(&path).unwrap();
     put(&database, 7).unwrap();
-    assert!(!unfinished.exists());
-    // Nor does another host that begins at the same time replace it.
-    fs::write(&unfinished, [0; 5_000]).unwrap();
+    let mut names: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["numbers.redb", "others.17.unfinished"]);
     drop(database);
     assert_eq!(get(&open(&path).unwrap()).unwrap(), 7);
 }
