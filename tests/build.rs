@@ -15,7 +15,7 @@ use std::process::Command;
 /// Packages whose library is a component.
 const LIBRARIES: [&str; 4] = ["hello-p2", "hello-p3", "orders", "users"];
 /// Packages with a component per example.
-const EXAMPLES: [&str; 2] = ["behaviours-p2", "behaviours-p3"];
+const EXAMPLES: [&str; 3] = ["behaviours-p2", "behaviours-p3", "hostile"];
 const TARGET: &str = "wasm32-wasip2";
 
 fn main() -> Result<(), Box<dyn Error>> {

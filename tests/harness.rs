@@ -7,6 +7,7 @@
 
 mod bench;
 mod client;
+mod dns;
 mod frames;
 mod http2;
 mod log;
@@ -15,18 +16,21 @@ mod request;
 mod running;
 mod scenario;
 mod tls;
+mod upstream;
 mod wait;
 
 pub use bench::Bench;
 pub use client::{Answer, Connection};
+pub use dns::Dns;
 pub use frames::{Frames, PREFACE, block, kind};
 pub use http2::Http2;
 pub use log::Captured;
-pub use process::Process;
+pub use process::{Process, compile_with};
 pub use request::Request;
 pub use running::Running;
 pub use scenario::Harness;
 pub use tls::{Authority, secured, shown};
+pub use upstream::Upstream;
 pub use wait::eventually;
 
 /// Paths of the components that `build.rs` built.

@@ -8,7 +8,7 @@ mod backup;
 mod bad;
 mod broken;
 mod canary;
-mod chance;
+pub mod chance;
 mod client;
 mod crash;
 mod host;

@@ -10,6 +10,7 @@ use hostel::deploy::{Author, DeployError, Deployer, Done, Order, Store, What};
 use hostel::dispatch::Dispatcher;
 use hostel::dispatch::admission::{Permits, Queue};
 use hostel::edge::Listener;
+use hostel::egress::{Egress, EgressSettings};
 use hostel::ingress::{Door, Ingress, Inside, Phase};
 use hostel::line_writer::LineWriter;
 use hostel::live::LiveTable;
@@ -28,7 +29,7 @@ use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::{Semaphore, watch};
 
-use super::{Answer, Captured, Harness, Request};
+use super::{Answer, Captured, Harness, Request, compile_with};
 
 /// Connections at once; more than any test makes.
 const CONNECTIONS: usize = 100;
@@ -66,7 +67,7 @@ impl Bench {
             keyvalue: KeyValue::open(&folder.guests(), &platform).unwrap(),
         });
         let limits = Harness::new().limits;
-        let sandbox = Arc::new(Sandbox::start(&limits, budget.0, &platform).unwrap());
+        let sandbox = Arc::new(Sandbox::start(&limits, budget.0, compile_with(), &platform).unwrap());
         let (metrics, live) = (Arc::new(Metrics::new()), Arc::new(LiveTable::default()));
         let log = Captured::default();
         let lines = LineWriter::start("log", Box::new(log.clone()), metrics.log_lines_dropped.clone(), &platform);
@@ -77,6 +78,7 @@ impl Bench {
             platform: platform.clone(),
             instances: Permits::new(limits.instances),
             instance_queue: Queue::new(u32::MAX),
+            egress: Arc::new(Egress::new(EgressSettings::default(), platform.clone(), Arc::new(Semaphore::new(0)))),
         });
         let (phase, watched) = watch::channel(Phase::Serving);
         let ingress = Ingress {

@@ -8,6 +8,8 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::JoinHandle;
 
+use hostel::cli::COMPILE_COMMAND;
+use hostel_sandbox::CompileWith;
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::{Answer, Captured, Connection, Request, eventually};
@@ -18,6 +20,11 @@ const COMMAND: &str = env!("CARGO_BIN_EXE_hostel-under-test");
 /// Starts a program as a service manager would: the socket that is its standard input
 /// becomes descriptor 3. `exec` keeps the number of the process, which the variables name.
 const HAND_OVER: &str = r#"exec 3<&0 </dev/null; export LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=web; exec "$@""#;
+
+/// How a host that is part of a test has components compiled: by the command, as it does itself.
+pub fn compile_with() -> CompileWith {
+    CompileWith::program(COMMAND, &[COMPILE_COMMAND])
+}
 
 /// A process of the command. It is killed when the test ends.
 pub struct Process {

@@ -14,11 +14,12 @@ use hostel::tls::ListenerTls;
 use hostel_model::name::ServiceName;
 use hostel_model::plan::{Isolation, ListenerPlan};
 use hostel_model::rollout::Weight;
+use hostel_sandbox::CompileWith;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-use super::{Answer, Captured, Connection, Harness, Request, eventually};
+use super::{Answer, Captured, Connection, Harness, Request, compile_with, eventually};
 
 /// A host in this process, with a runtime and a state folder of its own.
 pub struct Running {
@@ -39,12 +40,14 @@ impl Running {
         let folder = harness.state.clone().or_else(|| own.as_ref().map(|own| own.path().to_owned())).unwrap();
         let settings = HostSettings {
             deploy: harness.request(),
+            egress: harness.egress.clone(),
             limits: harness.limits,
             listeners: harness.listeners.into_iter().map(|plan| listener(plan, &folder)).collect(),
             admin_socket: None,
             admin_address: None,
             access_log: Box::new(log.clone()),
             inherited: Inherited::default(),
+            compile_with: CompileWith { limits: harness.compile, ..compile_with() },
         };
         let platform = real_platform(runtime.handle().clone());
         let host = runtime.block_on(Host::start(settings, &folder, platform));

@@ -1,10 +1,13 @@
 //! What a host is to serve, told call by call.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use hostel::deploy::{DeployRequest, ServiceRequest};
+use hostel::egress::EgressSettings;
+use hostel_model::egress::Outbound;
 use hostel_model::grant::{Grants, Secret};
 use hostel_model::limits::{HostLimits, Limits, ListenerLimits};
 use hostel_model::name::{BucketName, ServiceName};
@@ -12,8 +15,9 @@ use hostel_model::plan::{Isolation, ListenerPlan};
 use hostel_model::rollout::Rollout;
 use hostel_model::route::{HostPattern, RoutePattern};
 use hostel_model::units::ByteSize;
+use hostel_sandbox::CompileLimits;
 
-use super::Running;
+use super::{Authority, Running};
 
 /// Enough for every test at once, and small enough to be reserved quickly.
 const INSTANCES: u32 = 16;
@@ -24,6 +28,8 @@ pub struct Harness {
     pub(super) listeners: Vec<ListenerPlan>,
     pub(super) services: Vec<ServiceRequest>,
     pub(super) state: Option<PathBuf>,
+    pub(super) compile: CompileLimits,
+    pub(super) egress: EgressSettings,
 }
 
 impl Harness {
@@ -35,7 +41,14 @@ impl Harness {
             drain: std::time::Duration::from_secs(5),
             ..HostLimits::default()
         };
-        Self { limits, listeners: vec![Self::anywhere()], services: Vec::new(), state: None }
+        Self {
+            limits,
+            listeners: vec![Self::anywhere()],
+            services: Vec::new(),
+            state: None,
+            compile: CompileLimits::default(),
+            egress: EgressSettings::default(),
+        }
     }
 
     /// Adds a service whose component is the file at `path`.
@@ -104,6 +117,29 @@ impl Harness {
         self
     }
 
+    /// Hosts outside it may reach.
+    #[must_use]
+    pub fn outbound(mut self, texts: &[&str]) -> Self {
+        let hosts = texts.iter().map(|text| Outbound::parse(text).unwrap_or_else(|error| panic!("{error}")));
+        self.last().grants.outbound.extend(hosts);
+        self
+    }
+
+    /// Who is asked where hosts outside are.
+    #[must_use]
+    pub fn resolver(mut self, address: SocketAddr) -> Self {
+        self.egress.resolvers.push(address);
+        self
+    }
+
+    /// Whose certificates of hosts outside are taken, besides those of the system's authorities.
+    #[must_use]
+    pub fn believes(mut self, authority: &Authority) -> Self {
+        let read = hostel::tls::authorities(&authority.file_of_authority(), Path::new("/")).unwrap();
+        self.egress.authorities.roots.extend(read.roots);
+        self
+    }
+
     /// A value it reads.
     #[must_use]
     pub fn variable(mut self, key: &str, value: &str) -> Self {
@@ -149,6 +185,13 @@ impl Harness {
     #[must_use]
     pub fn host(mut self, change: impl FnOnce(&mut HostLimits)) -> Self {
         change(&mut self.limits);
+        self
+    }
+
+    /// Changes what compiling one component may cost.
+    #[must_use]
+    pub fn compile(mut self, change: impl FnOnce(&mut CompileLimits)) -> Self {
+        change(&mut self.compile);
         self
     }
 

@@ -65,10 +65,15 @@ impl Authority {
 
     /// One that shows a certificate of this authority.
     pub fn client_with_certificate(&self) -> ClientConfig {
-        let (cert, key) = self.sign(&["client.example"]);
-        let cert = CertificateDer::from_pem_slice(cert.as_bytes()).unwrap();
-        let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
+        let (cert, key) = self.signed(&["client.example"]);
         trusting().with_client_auth_cert(vec![cert], key).unwrap()
+    }
+
+    /// A certificate for these names, and its key.
+    pub fn signed(&self, names: &[&str]) -> (CertificateDer<'static>, PrivateKeyDer<'static>) {
+        let (cert, key) = self.sign(names);
+        let cert = CertificateDer::from_pem_slice(cert.as_bytes()).unwrap();
+        (cert, PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap())
     }
 
     fn sign(&self, names: &[&str]) -> (String, String) {

@@ -40,7 +40,7 @@ const ORDER: &[&[&[&str]]] = &[
     &[&["ingress::meter", "ingress::head", "ingress::chunks"]],
     &[&["dispatch", "dispatch::call", "dispatch::call_body"], &["deploy"]],
     &[&["live"], &["ingress::request_body"]],
-    &[&["dispatch::admission"]],
+    &[&["dispatch::admission"], &["egress"]],
     // A record writes its line, and the line shows a record.
     &[&["record", "access_log"]],
     &[&["live::breaker"], &["live::tally"], &["ingress::paced"]],
@@ -57,7 +57,7 @@ const ORDER: &[&[&[&str]]] = &[
         &["machine"],
         &["edge", "edge::aim", "edge::forwarded", "edge::headers"],
     ],
-    &[&["line_writer"], &["sockets"], &["pace"], &["timer"], &["tls"], &["ingress::rewind"], &["ingress::addresses"]],
+    &[&["hardening"], &["line_writer"], &["sockets"], &["pace"], &["timer"], &["tls"], &["ingress::rewind"], &["ingress::addresses"]],
 ];
 
 #[test]

@@ -1,13 +1,14 @@
 //! Makes the call that the query describes and passes the answer on.
 //!
 //! `?chain=a,b` calls service `a` with the rest of the chain, which is to be this
-//! same behaviour; `?chain=` is the end of it.
+//! same behaviour; `?chain=` is the end of it. `?connect=`, `?first=` and `?between=` are how
+//! many nanoseconds it waits.
 
 use behaviours_p2::answer::{Headers, header, printable};
 use behaviours_p2::query::Query;
 use behaviours_p2::request::{method_named, scheme_named};
 use behaviours_p2::wasip2::http::outgoing_handler;
-use behaviours_p2::wasip2::http::types::{ErrorCode, Fields, IncomingResponse, OutgoingRequest};
+use behaviours_p2::wasip2::http::types::{ErrorCode, Fields, IncomingResponse, OutgoingRequest, RequestOptions};
 use behaviours_p2::{Body, Reply, Request, Writer, serve};
 
 serve!(handle);
@@ -17,7 +18,7 @@ fn handle(request: Request, reply: Reply) {
     let mut calls_ok = 0;
     let last = match query.get("chain") {
         Some("") => return reply.text("end"),
-        Some(chain) => call(next_link(&request.path(), chain), ""),
+        Some(chain) => call(next_link(&request.path(), chain), "", None),
         None => repeated(query, &mut calls_ok),
     };
     let calls_ok = header("x-calls-ok", &calls_ok.to_string());
@@ -37,7 +38,7 @@ fn repeated(query: &Query, ok: &mut u32) -> Called {
             let body = previous.consume().map_err(|()| "no body")?;
             Body::new(body).read_all().map_err(|error| format!("{error:?}"))?;
         }
-        last = call(described(query), query.text("body"));
+        last = call(described(query), query.text("body"), patience(query)?);
         *ok += u32::from(last.is_ok());
     }
     last
@@ -61,11 +62,25 @@ fn next_link(path: &str, chain: &str) -> Result<OutgoingRequest, String> {
     described(&Query::of(&format!("?scheme=http&authority={next}.internal&path={path}%3Fchain%3D{rest}")))
 }
 
-fn call(request: Result<OutgoingRequest, String>, text: &str) -> Called {
+/// The times that the query names, if it names any.
+fn patience(query: &Query) -> Result<Option<RequestOptions>, String> {
+    let time = |name: &str| query.get(name).and_then(|time| time.parse().ok());
+    let (connect, first, between) = (time("connect"), time("first"), time("between"));
+    if connect.or(first).or(between).is_none() {
+        return Ok(None);
+    }
+    let options = RequestOptions::new();
+    options.set_connect_timeout(connect).map_err(|()| "refused time")?;
+    options.set_first_byte_timeout(first).map_err(|()| "refused time")?;
+    options.set_between_bytes_timeout(between).map_err(|()| "refused time")?;
+    Ok(Some(options))
+}
+
+fn call(request: Result<OutgoingRequest, String>, text: &str, options: Option<RequestOptions>) -> Called {
     let request = request?;
     let body = request.body().map_err(|()| "no body")?;
     let named = |error: ErrorCode| format!("{error:?}");
-    let response = outgoing_handler::handle(request, None).map_err(named)?;
+    let response = outgoing_handler::handle(request, options).map_err(named)?;
     let writer = Writer::new(body);
     let _ = writer.write(text.as_bytes());
     writer.finish();

@@ -51,6 +51,11 @@ impl Reply {
         ResponseOutparam::set(self.0, Ok(response));
         Ok(Writer::new(body))
     }
+
+    /// The chance itself, for whoever means to misuse it.
+    pub fn into_out(self) -> ResponseOutparam {
+        self.0
+    }
 }
 
 /// The body of an answer or of a call.
@@ -91,10 +96,15 @@ impl Writer {
 
     /// Ends the body. Dropping the writer instead breaks it off.
     pub fn finish(self) {
+        self.finish_with(None);
+    }
+
+    /// The same with trailers.
+    pub fn finish_with(self, trailers: Option<Fields>) {
         let Self { stream, body } = self;
         drop(stream);
         // An error says that the length announced was not kept, which is the host's to judge.
-        let _ = OutgoingBody::finish(body, None);
+        let _ = OutgoingBody::finish(body, trailers);
     }
 }
 

@@ -1,13 +1,14 @@
 //! Makes the call that the query describes and passes the answer on.
 //!
 //! `?chain=a,b` calls service `a` with the rest of the chain, which is to be this
-//! same behaviour; `?chain=` is the end of it.
+//! same behaviour; `?chain=` is the end of it. `?connect=`, `?first=` and `?between=` are how
+//! many nanoseconds it waits.
 
 use behaviours_p3::answer::{self, Headers, head, header, printable, start};
 use behaviours_p3::query::Query;
 use behaviours_p3::request::{method_named, scheme_named};
 use behaviours_p3::wasip3::http::client;
-use behaviours_p3::wasip3::http::types::{self, Fields, Response};
+use behaviours_p3::wasip3::http::types::{self, Fields, RequestOptions, Response};
 use behaviours_p3::wasip3::spawn_local;
 use behaviours_p3::{Answer, Body, Request, Writer, serve};
 
@@ -48,7 +49,7 @@ fn described(query: &Query) -> Result<types::Request, String> {
     let own: Headers = own.map(|(name, value)| header(name, value)).collect();
     let own = Fields::from_list(&own).map_err(|error| format!("refused header {error:?}"))?;
     let (mut writer, contents, end) = Writer::new();
-    let (request, _sent) = types::Request::new(own, Some(contents), end, None);
+    let (request, _sent) = types::Request::new(own, Some(contents), end, patience(query)?);
     request.set_method(&method_named(query.text("method"))).map_err(|()| "refused method")?;
     request.set_scheme(scheme_named(query.text("scheme")).as_ref()).map_err(|()| "refused scheme")?;
     request.set_authority(query.get("authority")).map_err(|()| "refused authority")?;
@@ -59,6 +60,20 @@ fn described(query: &Query) -> Result<types::Request, String> {
         writer.finish().await;
     });
     Ok(request)
+}
+
+/// The times that the query names, if it names any.
+fn patience(query: &Query) -> Result<Option<RequestOptions>, String> {
+    let time = |name: &str| query.get(name).and_then(|time| time.parse().ok());
+    let (connect, first, between) = (time("connect"), time("first"), time("between"));
+    if connect.or(first).or(between).is_none() {
+        return Ok(None);
+    }
+    let options = RequestOptions::new();
+    options.set_connect_timeout(connect).map_err(|error| format!("refused time {error:?}"))?;
+    options.set_first_byte_timeout(first).map_err(|error| format!("refused time {error:?}"))?;
+    options.set_between_bytes_timeout(between).map_err(|error| format!("refused time {error:?}"))?;
+    Ok(Some(options))
 }
 
 fn next_link(path: &str, chain: &str) -> Result<types::Request, String> {

@@ -23,6 +23,8 @@ mod listener;
 
 mod admin;
 
+mod egress;
+
 mod service;
 
 mod grants;
@@ -116,6 +118,7 @@ fn finish(draft: root::Draft, report: problem::Report<'_>) -> Parsed {
         admin: draft.admin,
         services: draft.services.into_values().map(|service| service.plan).collect(),
         host: draft.host,
+        egress: draft.egress,
     };
     Parsed { plan, problems }
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use crate::egress::Outbound;
 use crate::name::{BucketName, ServiceName};
 use crate::standing::Asks;
 
@@ -20,8 +21,8 @@ pub struct Grants {
     pub variables: BTreeMap<String, String>,
     /// Values it reads the same way and nobody else ever sees.
     pub secrets: BTreeMap<String, Secret>,
-    /// Hosts outside it may reach; nothing reads them yet.
-    pub outbound: Vec<String>,
+    /// Hosts outside it may reach.
+    pub outbound: BTreeSet<Outbound>,
 }
 
 impl Grants {
@@ -69,7 +70,7 @@ fn secret_line(name: &String) -> String {
     format!("secret {name}")
 }
 
-fn outbound_line(host: &String) -> String {
+fn outbound_line(host: &Outbound) -> String {
     format!("outbound {host}")
 }
 

@@ -23,9 +23,11 @@ pub mod limits;
 
 pub mod failure;
 
-pub mod grant;
-
 pub mod network;
+
+pub mod egress;
+
+pub mod grant;
 
 pub mod target;
 
@@ -42,6 +44,8 @@ pub mod plan;
 pub mod config;
 
 pub mod platform;
+
+pub mod artifact;
 
 #[cfg(test)]
 mod numbers;

@@ -47,7 +47,7 @@ pub enum NetworkError {
 }
 
 /// All addresses that begin with the same bits (CIDR, RFC 4632).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Network {
     /// The first of them; never an IPv4 address in IPv6 form.
     address: IpAddr,
@@ -85,6 +85,12 @@ impl Network {
             mapped if mapped != address && bits >= MAPPED_BITS => Self { address: mapped, bits: bits - MAPPED_BITS },
             _ => Self { address, bits },
         })
+    }
+
+    /// Whether its addresses are IPv4 addresses.
+    #[must_use]
+    pub fn is_ipv4(self) -> bool {
+        self.address.is_ipv4()
     }
 
     /// Whether `address` is one of them; an IPv4 address in IPv6 form counts as IPv4.

@@ -6,6 +6,7 @@ use std::num::NonZeroU32;
 use std::ops::Range;
 
 use crate::config::Source;
+use crate::egress::Outbound;
 use crate::grant::{Grants, Secret};
 use crate::limits::{HostLimits, Limits, ListenerLimits};
 use crate::name::{BucketName, ServiceName};
@@ -35,6 +36,17 @@ pub struct Plan {
     pub services: Vec<ServicePlan>,
     /// Bounds of the whole process.
     pub host: HostLimits,
+    /// How services reach the outside.
+    pub egress: EgressPlan,
+}
+
+/// How services reach the outside, beyond what each of them is granted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EgressPlan {
+    /// Who is asked for the addresses of names; none stands for whom the system asks.
+    pub resolvers: Vec<SocketAddr>,
+    /// Files of authorities that are believed besides those of the system.
+    pub authorities: Vec<FilePlan>,
 }
 
 /// One socket to listen on.
@@ -121,8 +133,8 @@ pub struct ServicePlan {
     pub secrets: BTreeMap<String, SecretPlan>,
     /// Services it may call.
     pub calls: BTreeSet<ServiceName>,
-    /// Hosts outside it asks for.
-    pub outbound: Vec<String>,
+    /// Hosts outside it may reach.
+    pub outbound: BTreeSet<Outbound>,
     /// Its bounds.
     pub limits: Limits,
     /// How long its instances live.
@@ -186,7 +198,7 @@ impl ServicePlan {
             variables: BTreeMap::new(),
             secrets: BTreeMap::new(),
             calls: BTreeSet::new(),
-            outbound: Vec::new(),
+            outbound: BTreeSet::new(),
             limits: Limits::default(),
             isolation: Isolation::Request,
             rollout: Rollout::default(),

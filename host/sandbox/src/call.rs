@@ -1,4 +1,4 @@
-//! Everything a caller has that flows down the call tree, and the port through which a guest calls a service.
+//! Everything a caller has that flows down the call tree, and the port through which a guest reaches anybody else.
 //!
 //! None of it travels in headers: a guest could forge those. The host keeps it
 //! beside the request, and a callee inherits it from the instance that called.
@@ -16,6 +16,7 @@ use hostel_model::platform::{Clock, Monotonic};
 use http_body_util::combinators::UnsyncBoxBody;
 
 use crate::error::BodyError;
+use crate::outside::{Forbidden, Outgoing, OutgoingError, OutgoingFuture};
 
 /// A body on its way into a service: from a client, or from the service that calls.
 pub type IncomingBody = UnsyncBoxBody<Bytes, BodyError>;
@@ -23,10 +24,14 @@ pub type IncomingBody = UnsyncBoxBody<Bytes, BodyError>;
 /// What a call answers with, or why it did not run.
 pub type CallFuture = Pin<Box<dyn Future<Output = Result<http::Response<IncomingBody>, CallRefused>> + Send>>;
 
-/// The upward port: performs a call on behalf of an instance.
+/// The upward port: performs calls, and requests to outside, on behalf of an instance.
 pub trait ServiceCalls: Send + Sync + 'static {
     /// Calls `callee`; checks grant, depth, time and fan-out before anything runs.
     fn call(&self, call: Call) -> CallFuture;
+
+    /// Asks a host outside; checks grant, time and fan-out before anything is sent.
+    /// The connection is gone when the future, or what it gave, is dropped.
+    fn outside(&self, outgoing: Outgoing) -> OutgoingFuture;
 }
 
 /// The port of an instance that serves nobody.
@@ -35,6 +40,11 @@ pub(crate) struct NoCalls;
 impl ServiceCalls for NoCalls {
     fn call(&self, _call: Call) -> CallFuture {
         Box::pin(std::future::ready(Err(CallRefused::Denied)))
+    }
+
+    fn outside(&self, _outgoing: Outgoing) -> OutgoingFuture {
+        let detail = "an instance that serves nobody reaches nobody".to_owned();
+        Box::pin(std::future::ready(Err(OutgoingError::Denied { what: Forbidden::Host, detail })))
     }
 }
 

@@ -14,11 +14,11 @@ use hostel_model::platform::Platform;
 use hostel_storage::KeyValue;
 use tokio::sync::Semaphore;
 use wasmtime::Engine;
-use wasmtime::component::{Component, Linker};
+use wasmtime::component::Linker;
 
 use crate::capability::{link_all, stdio::LogRate};
 use crate::code::Code;
-use crate::compiler::Compiler;
+use crate::compiler::{CompileWith, Compiler};
 use crate::engine::{Engines, Generation};
 use crate::error::{CompileError, SandboxError};
 use crate::inspect::inspect;
@@ -72,13 +72,15 @@ pub struct Sandbox {
 
 impl Sandbox {
     /// Sets up both engines, their pools and the ticker. `memory_budget` is the
-    /// number of bytes all instances together may hold.
+    /// number of bytes all instances together may hold, `compile_with` the program
+    /// that compiles.
     ///
     /// # Errors
     /// When the pools do not fit into the address space.
     pub fn start(
         limits: &hostel_model::limits::HostLimits,
         memory_budget: u64,
+        compile_with: CompileWith,
         platform: &Platform,
     ) -> Result<Self, SandboxError> {
         let engines = Engines::start(limits, platform)?;
@@ -91,15 +93,15 @@ impl Sandbox {
             idle_allowance: Arc::new(IdleAllowance::new(limits.instances)),
             trials: Arc::new(Semaphore::new(fixed::TRIALS as usize)),
             platform: platform.clone(),
-            compiler: Compiler::start(platform)?,
+            compiler: Compiler::start(compile_with, platform)?,
             recent: Mutex::new(Recent::new(fixed::CODE_CACHE.0, fixed::CODE_CACHE_COUNT)),
         })
     }
 
     /// Compiles and links `bytes`, whose digest is `digest`, unless that was done
-    /// lately. Takes seconds of processor time for a large component, at the
-    /// lowest priority, and waits for others that compile: call it on a thread
-    /// of its own.
+    /// lately. Takes seconds of processor time for a large component, in a process
+    /// of its own at the lowest priority, and waits for others that compile: call
+    /// it on a thread of its own.
     ///
     /// # Errors
     /// When the bytes are not a component of a world this host runs, or it
@@ -170,8 +172,7 @@ impl Sandbox {
             Generation::P2 => (&self.engines.p2, &self.p2_linker),
             Generation::P3 => (&self.engines.p3, &self.p3_linker),
         };
-        let component = Component::from_binary(engine, bytes)
-            .map_err(|error| CompileError::Refused { reason: format!("{error:#}") })?;
+        let component = self.compiler.compile(engine, inspected.generation, bytes, digest)?;
         Code::link(linker, &component, inspected, digest)
     }
 
@@ -204,8 +205,8 @@ impl Sandbox {
 
     /// How slots are cleaned between instances on this machine.
     #[must_use]
-    pub fn reset_mode(&self) -> crate::engine::ResetMode {
-        self.engines.reset
+    pub fn cleaning(&self) -> crate::swap::Cleaning {
+        self.engines.cleaning
     }
 
     /// How full both pools are, added up.

@@ -1,41 +1,132 @@
-//! The threads that compile: a pool of their own, which steps back behind everything that serves.
+//! Compiling in a process apart: who may, how many at once, and what becomes of its answer.
 //!
-//! Compiling takes whole cores for seconds, and requests go on meanwhile.
-//! wasmtime spreads it over whatever pool of rayon it is called in; in this one
-//! every thread has the lowest priority, so that it gets what the others leave.
-//! The compiler is trusted to be honest and expected to have bugs: one that
-//! panics on some component costs that deployment, nothing else.
+//! A component is a stranger's input to a large program, the compiler, which can
+//! be kept busy for minutes, can be made to take any amount of memory, and has
+//! bugs. None of these can be interrupted from within. So it runs in a child of
+//! this process, within limits of the system's making, and what it costs at
+//! worst is that deployment. Its result is machine code: it is loaded only if
+//! it carries a seal with a key that was drawn for this one errand
+//! ([`hostel_model::artifact`]).
+//!
+//! Threads that wait for children have the lowest priority, and so have the
+//! children: they get what those who serve leave.
 
 use std::any::Any;
+use std::ffi::OsString;
+use std::os::unix::process::CommandExt as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
 
+use hostel_model::artifact::{Origin, SealKey, open};
+use hostel_model::digest::Digest;
+use hostel_model::limits::fixed;
 use hostel_model::platform::Platform;
+use hostel_model::units::ByteSize;
 use rayon::{ThreadPool, ThreadPoolBuilder};
+use wasmtime::Engine;
+use wasmtime::component::Component;
 
+use crate::engine::{Generation, compatibility};
 use crate::error::{CompileError, SandboxError};
+use converse::{Bounds, converse};
+use errand::Errand;
+
+mod converse;
+pub(crate) mod errand;
+mod load;
+mod verdict;
 
 /// The least share of a core that the system gives: 15 parts to 1,024 of a thread that serves.
-const NICENESS: i32 = 19;
-/// Letters of a panic's message that are passed on; it may hold a component's words.
-const MESSAGE_LETTERS: usize = 200;
+pub(crate) const NICENESS: i32 = 19;
+/// Letters of a message that are passed on; it may hold a component's words.
+const MESSAGE_LETTERS: usize = 500;
+/// What the system calls the child.
+const CHILD_NAME: &str = "hostel-compile";
 
-/// Compiles on its own threads.
+/// The build of this program: code that another one made is not loaded.
+pub(crate) fn build() -> Digest {
+    Digest::of(concat!(env!("CARGO_PKG_VERSION"), " ", env!("HOSTEL_SOURCES")).as_bytes())
+}
+
+/// Which program compiles, and what compiling one component may cost.
+///
+/// The program calls [`crate::compile_for_parent`] at once when it is started
+/// with these arguments. It is of the same build as the one that asks.
+#[derive(Clone, Debug)]
+pub struct CompileWith {
+    /// Its path.
+    pub program: PathBuf,
+    /// Its arguments.
+    pub arguments: Vec<OsString>,
+    /// What one component may cost.
+    pub limits: CompileLimits,
+    /// How many are compiled at once: at least one, at most [`fixed::COMPILES_MAX`].
+    pub at_once: u32,
+}
+
+impl CompileWith {
+    /// This program, with one argument: the very file it was started from, even
+    /// if there is another one at its path by now.
+    #[must_use]
+    pub fn this_program(argument: &str) -> Self {
+        Self::program("/proc/self/exe", &[argument])
+    }
+
+    /// The program at `path` with these arguments.
+    pub fn program(path: impl Into<PathBuf>, arguments: &[&str]) -> Self {
+        Self {
+            program: path.into(),
+            arguments: arguments.iter().map(OsString::from).collect(),
+            limits: CompileLimits::default(),
+            at_once: fixed::COMPILES,
+        }
+    }
+}
+
+/// What compiling one component may cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CompileLimits {
+    /// Processor time, of all threads together. Counted in whole seconds.
+    pub cpu: Duration,
+    /// Addresses of the process.
+    pub memory: ByteSize,
+    /// Time by the clock.
+    pub wall: Duration,
+    /// Size of the code that comes of it.
+    pub code: ByteSize,
+}
+
+impl Default for CompileLimits {
+    fn default() -> Self {
+        Self {
+            cpu: fixed::COMPILE_CPU,
+            memory: fixed::COMPILE_MEMORY,
+            wall: fixed::COMPILE_WALL,
+            code: fixed::COMPILED_CODE,
+        }
+    }
+}
+
+/// Compiles in processes of their own.
 pub(crate) struct Compiler {
+    /// A thread for each component that is compiled at once: whoever finds none idle waits.
     pool: ThreadPool,
-    /// One compilation at a time: each uses every thread and much memory.
-    turn: Mutex<()>,
+    with: CompileWith,
+    platform: Platform,
 }
 
 impl Compiler {
-    pub(crate) fn start(platform: &Platform) -> Result<Self, SandboxError> {
+    pub(crate) fn start(with: CompileWith, platform: &Platform) -> Result<Self, SandboxError> {
         let spawn = Arc::clone(&platform.spawn);
         let pool = ThreadPoolBuilder::new()
-            .num_threads(std::thread::available_parallelism().map_or(1, std::num::NonZero::get))
+            .num_threads(with.at_once.clamp(1, fixed::COMPILES_MAX) as usize)
             // The name is for all of them: the system keeps 15 letters, with no room for a number.
             .spawn_handler(move |thread| {
                 spawn.thread(
-                    "hostel-compile",
+                    CHILD_NAME,
                     Box::new(move || {
                         step_back();
                         thread.run();
@@ -44,21 +135,82 @@ impl Compiler {
             })
             .build()
             .map_err(|error| SandboxError { reason: format!("no threads to compile on: {error}") })?;
-        Ok(Self { pool, turn: Mutex::new(()) })
+        Ok(Self { pool, with, platform: platform.clone() })
     }
 
-    /// Does `work` on the pool once it is its turn, and waits for it.
+    /// Does `work` on a thread that may call [`Compiler::compile`], once there is one, and waits for it.
     pub(crate) fn run<T: Send>(
         &self,
         work: impl FnOnce() -> Result<T, CompileError> + Send,
     ) -> Result<T, CompileError> {
-        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         catch_unwind(AssertUnwindSafe(|| self.pool.install(work))).unwrap_or_else(|panic| {
             let message = message(&*panic);
-            let reason =
-                format!("the compiler panicked (`{message}`), which is a bug of the compiler; try another build");
+            let reason = format!("`compile-crash`: the host panicked (`{message}`), which is a bug; try another build");
             Err(CompileError::Refused { reason })
         })
+    }
+
+    /// Has `bytes`, whose digest is `digest`, compiled for `engine` by a child, and loads what comes of it.
+    pub(crate) fn compile(
+        &self,
+        engine: &Engine,
+        generation: Generation,
+        bytes: &[u8],
+        digest: Digest,
+    ) -> Result<Component, CompileError> {
+        let key = SealKey::draw(self.platform.random.as_ref());
+        let origin = Origin { component: digest, engine: compatibility(engine), build: build() };
+        let artifact = self.ask(&key, &origin, generation, bytes)?;
+        let code = open(&key, &origin, &artifact).map_err(|error| {
+            tracing::error!(component = %digest, %error, "what a compiler answered is not loaded");
+            CompileError::Refused { reason: format!("`compile-crash`: the compiler answered wrongly: {error}") }
+        })?;
+        load::load(engine, &code).map_err(|error| CompileError::Refused { reason: readable(&format!("{error:#}")) })
+    }
+
+    /// Starts a child for one errand. Its answer is a sealed artifact, or what purports to be one.
+    fn ask(
+        &self,
+        key: &SealKey,
+        origin: &Origin,
+        generation: Generation,
+        bytes: &[u8],
+    ) -> Result<Vec<u8>, CompileError> {
+        let CompileWith { program, arguments, limits, .. } = &self.with;
+        let errand = Errand {
+            build: origin.build,
+            key: key.clone(),
+            parent: std::process::id(),
+            cpu_seconds: limits.cpu.as_secs(),
+            memory: limits.memory.0,
+            component_bytes: bytes.len() as u64,
+            generation,
+        };
+        let unavailable =
+            |error: std::io::Error| CompileError::Unavailable { reason: format!("`{}`: {error}", program.display()) };
+        // It needs nothing of what surrounds the host, whose secrets may be among it, and holds no folder.
+        let child = Command::new(program)
+            .arg0(CHILD_NAME)
+            .args(arguments)
+            .env_clear()
+            .current_dir("/")
+            // Ctrl-C at a terminal is for the host, which decides what ends.
+            .process_group(0)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(unavailable)?;
+        let clock = self.platform.clock.as_ref();
+        let bounds = Bounds {
+            clock,
+            until: clock.now().after(limits.wall),
+            // One byte says what kind of answer it is.
+            answer_bytes: limits.code.0.saturating_add(1),
+            words_bytes: fixed::COMPILE_WORDS.0,
+        };
+        let heard = converse(child, &[&errand.to_bytes(), bytes], &bounds).map_err(unavailable)?;
+        verdict::judge(heard, limits)
     }
 }
 
@@ -71,7 +223,12 @@ fn step_back() {
 
 fn message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    text.unwrap_or("no message").chars().filter(|letter| !letter.is_control()).take(MESSAGE_LETTERS).collect()
+    readable(text.unwrap_or("no message"))
+}
+
+/// The beginning of `text` without letters that move a cursor: it may hold a component's words.
+pub(crate) fn readable(text: &str) -> String {
+    text.chars().filter(|letter| !letter.is_control()).take(MESSAGE_LETTERS).collect()
 }
 
 #[cfg(test)]

@@ -5,15 +5,18 @@
 //! matters for safety is set here even where wasmtime's default is the same, so
 //! that a change of default cannot change what a guest may do.
 
+use std::hash::{Hash as _, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use hostel_model::digest::Digest;
 use hostel_model::limits::{HostLimits, fixed};
 use hostel_model::platform::{Clock, Platform};
 use wasmtime::{Config, Enabled, Engine, EngineWeak, InstanceAllocationStrategy, PoolingAllocationConfig, Strategy};
 
 use crate::error::SandboxError;
 use crate::reuse::IdleAllowance;
+use crate::swap::Cleaning;
 
 /// Bytes of a linear memory that stay resident in a slot and are cleared by
 /// writing zeroes. Covers the stack and data of a small guest; clearing more
@@ -52,21 +55,57 @@ pub enum ResetMode {
 pub(crate) struct Engines {
     pub(crate) p2: Engine,
     pub(crate) p3: Engine,
-    pub(crate) reset: ResetMode,
+    pub(crate) cleaning: Cleaning,
     _ticker: Ticker,
 }
 
 impl Engines {
     pub(crate) fn start(limits: &HostLimits, platform: &Platform) -> Result<Self, SandboxError> {
-        let reset = choose_reset_mode();
-        let p2 = engine(Generation::P2, limits, reset)?;
-        let p3 = engine(Generation::P3, limits, reset)?;
+        let cleaning = Cleaning::of_machine();
+        let p2 = engine(Generation::P2, limits, cleaning.mode)?;
+        let p3 = engine(Generation::P3, limits, cleaning.mode)?;
         let ticker = Ticker::start(vec![p2.weak(), p3.weak()], platform)?;
-        Ok(Self { p2, p3, reset, _ticker: ticker })
+        Ok(Self { p2, p3, cleaning, _ticker: ticker })
     }
 }
 
+/// An engine that runs guests. It compiles nothing: that is done in a process of its own.
 fn engine(generation: Generation, limits: &HostLimits, reset: ResetMode) -> Result<Engine, SandboxError> {
+    let mut config = config(generation);
+    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(generation, limits, reset)));
+    config.parallel_compilation(false);
+    Engine::new(&config).map_err(|error| SandboxError { reason: format!("{error:#}") })
+}
+
+/// An engine that compiles for the one above and runs nothing. It has no pool, whose
+/// reserved addresses would be most of what its process may have.
+pub(crate) fn compiling(generation: Generation) -> wasmtime::Result<Engine> {
+    let mut config = config(generation);
+    config.allocation_strategy(InstanceAllocationStrategy::OnDemand);
+    config.parallel_compilation(true);
+    Engine::new(&config)
+}
+
+/// Everything about `engine` that its code depends on, the processor included.
+pub(crate) fn compatibility(engine: &Engine) -> Digest {
+    /// Keeps what is hashed, so that it can be hashed by something better.
+    #[derive(Default)]
+    struct Written(Vec<u8>);
+    impl Hasher for Written {
+        fn write(&mut self, bytes: &[u8]) {
+            self.0.extend_from_slice(bytes);
+        }
+        fn finish(&self) -> u64 {
+            0
+        }
+    }
+    let mut written = Written::default();
+    engine.precompile_compatibility_hash().hash(&mut written);
+    Digest::of(&written.0)
+}
+
+/// What both have in common: all that decides which code comes of a component.
+fn config(generation: Generation) -> Config {
     let mut config = Config::new();
     // Cranelift only: the other compiler does not document epochs and had the advisories.
     config.strategy(Strategy::Cranelift);
@@ -89,8 +128,7 @@ fn engine(generation: Generation, limits: &HostLimits, reset: ResetMode) -> Resu
     if generation == Generation::P3 {
         config.wasm_component_model_async(true);
     }
-    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(generation, limits, reset)));
-    Engine::new(&config).map_err(|error| SandboxError { reason: format!("{error:#}") })
+    config
 }
 
 fn pool(generation: Generation, limits: &HostLimits, reset: ResetMode) -> PoolingAllocationConfig {
@@ -125,22 +163,6 @@ fn pool(generation: Generation, limits: &HostLimits, reset: ResetMode) -> Poolin
             ResetMode::KeepResident => Enabled::No,
         });
     pool
-}
-
-/// Pagemap scanning skips pages that were swapped out, which would hand one
-/// tenant's bytes to the next: it is used only where nothing can be swapped.
-fn choose_reset_mode() -> ResetMode {
-    if PoolingAllocationConfig::is_pagemap_scan_available() && !swap_is_active() {
-        ResetMode::PagemapScan
-    } else {
-        ResetMode::KeepResident
-    }
-}
-
-/// Whether the machine swaps. The first line of the file is a heading; not
-/// being able to tell counts as yes.
-fn swap_is_active() -> bool {
-    std::fs::read_to_string("/proc/swaps").map_or(true, |text| text.lines().nth(1).is_some())
 }
 
 /// A thread that advances both engines' epochs. It must be a thread: a task
@@ -178,3 +200,6 @@ impl Drop for Ticker {
         self.stop.store(true, Ordering::Relaxed);
     }
 }
+
+#[cfg(test)]
+mod tests;

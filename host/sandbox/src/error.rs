@@ -45,10 +45,10 @@ pub enum CompileError {
     TooMany {
         /// What was counted.
         what: &'static str,
-        /// How many there are.
-        actual: usize,
+        /// How many there are, as far as they were counted.
+        actual: u64,
         /// The most that is accepted.
-        limit: usize,
+        limit: u64,
     },
     /// It imports what this host does not offer.
     #[error(
@@ -58,10 +58,37 @@ pub enum CompileError {
         /// The import's name and what is wrong with it.
         reason: String,
     },
-    /// The compiler refused it.
+    /// It starts with more memory than its service may have.
+    #[error(
+        "the component starts with {actual} of memory, more than the {limit} its service may have; raise its `limits.memory`"
+    )]
+    StartsWithMemory {
+        /// What its largest memory starts with.
+        actual: ByteSize,
+        /// What the service may have.
+        limit: ByteSize,
+    },
+    /// It starts with a larger table than its service may have.
+    #[error(
+        "the component starts with a table of {actual} elements, more than the {limit} its service may have; \
+         raise its `limits.table_elements`"
+    )]
+    StartsWithTable {
+        /// What its largest table starts with.
+        actual: u64,
+        /// What the service may have.
+        limit: u64,
+    },
+    /// The compiler refused it, or died of it.
     #[error("the component could not be compiled: {reason}")]
     Refused {
-        /// What the compiler said.
+        /// What the compiler said, or what it died of.
+        reason: String,
+    },
+    /// It could not be tried: that says nothing about the component. The operator acts.
+    #[error("the component was not compiled, because this host could not start its compiler: {reason}")]
+    Unavailable {
+        /// What went wrong.
         reason: String,
     },
 }

@@ -1,16 +1,21 @@
 //! What a file is, before anything is compiled: component or not, of which world, within the counts.
 //!
-//! Bytes come from outside. wasmparser validates them; our own counts are taken
-//! first, because validation and compilation cost by what they count.
+//! Bytes come from outside and are read in the host's own process here, so this
+//! is one pass that costs by their number alone and recurses nowhere. Whether
+//! they are valid is the business of the process that compiles: a validator
+//! recurses as deep as a file likes, and can be kept busy for minutes.
 
 use std::collections::BTreeSet;
 
 use hostel_model::limits::fixed;
 use hostel_model::units::ByteSize;
-use wasmparser::{Encoding, Parser, Payload, Validator, WasmFeatures};
+use wasmparser::{Parser, Payload};
 
 use crate::engine::Generation;
 use crate::error::CompileError;
+use counts::{CountLimits, Counts, refused};
+
+mod counts;
 
 /// Imports that say nothing about a service: every one may have them, and what
 /// they reach is empty. Interfaces of `wasi:http/types` only carry data.
@@ -33,10 +38,6 @@ pub(crate) fn inspect(bytes: &[u8]) -> Result<Inspected, CompileError> {
     }
     reject_other_files(bytes)?;
     let summary = summarise(bytes)?;
-    summary.within_counts()?;
-    Validator::new_with_features(WasmFeatures::all())
-        .validate_all(bytes)
-        .map_err(|error| CompileError::NotWasm { reason: error.message().to_owned() })?;
     let generation = summary.generation()?;
     Ok(Inspected { generation, imports: summary.imports })
 }
@@ -58,63 +59,40 @@ fn reject_other_files(bytes: &[u8]) -> Result<(), CompileError> {
     Ok(())
 }
 
-/// What was counted and named at the top level, and counts of all levels.
+/// What is named at the top level.
 #[derive(Default)]
 struct Summary {
     exports: Vec<String>,
     imports: BTreeSet<String>,
-    core_instances: usize,
-    imports_and_exports: usize,
 }
 
 fn summarise(bytes: &[u8]) -> Result<Summary, CompileError> {
-    let refuse = |error: wasmparser::BinaryReaderError| CompileError::NotWasm { reason: error.message().to_owned() };
-    let mut summary = Summary::default();
-    let mut depth = 0_usize;
+    let (mut summary, mut counts) = (Summary::default(), Counts::new(CountLimits::FIXED));
     for payload in Parser::new(0).parse_all(bytes) {
-        match payload.map_err(refuse)? {
-            Payload::Version { encoding: Encoding::Component | Encoding::Module, .. } => depth += 1,
-            Payload::End(_) => depth = depth.saturating_sub(1),
-            Payload::InstanceSection(section) => summary.core_instances += section.count() as usize,
-            Payload::ComponentImportSection(section) => {
-                summary.imports_and_exports += section.count() as usize;
-                if depth == 1 {
-                    for import in section {
-                        summary.imports.extend(telling(import.map_err(refuse)?.name.name));
-                    }
+        let payload = payload.map_err(refused)?;
+        counts.add(&payload, bytes)?;
+        match payload {
+            Payload::ComponentImportSection(section) if counts.depth() == 1 => {
+                for import in section {
+                    summary.imports.extend(telling(import.map_err(refused)?.name.name));
                 }
             }
-            Payload::ImportSection(section) => summary.imports_and_exports += section.count() as usize,
-            Payload::ExportSection(section) => summary.imports_and_exports += section.count() as usize,
-            Payload::ComponentExportSection(section) => {
-                summary.imports_and_exports += section.count() as usize;
-                if depth == 1 {
-                    for export in section {
-                        summary.exports.push(export.map_err(refuse)?.name.name.to_owned());
-                    }
+            Payload::ComponentExportSection(section) if counts.depth() == 1 => {
+                for export in section {
+                    summary.exports.push(export.map_err(refused)?.name.name.to_owned());
                 }
             }
             _ => {}
         }
     }
+    let (actual, limit) = (summary.imports.len() as u64, fixed::IMPORT_NAMES as u64);
+    if actual > limit {
+        return Err(CompileError::TooMany { what: "interfaces it imports", actual, limit });
+    }
     Ok(summary)
 }
 
 impl Summary {
-    fn within_counts(&self) -> Result<(), CompileError> {
-        let counts = [
-            ("core instances", self.core_instances, fixed::CORE_INSTANCES as usize),
-            ("imports and exports", self.imports_and_exports, fixed::IMPORTS_EXPORTS as usize),
-            ("interfaces it imports", self.imports.len(), fixed::IMPORT_NAMES),
-        ];
-        for (what, actual, limit) in counts {
-            if actual > limit {
-                return Err(CompileError::TooMany { what, actual, limit });
-            }
-        }
-        Ok(())
-    }
-
     /// The stable generation wins where a component offers both.
     fn generation(&self) -> Result<Generation, CompileError> {
         let exports = |prefix: &str| self.exports.iter().any(|name| name.starts_with(prefix));

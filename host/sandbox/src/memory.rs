@@ -5,7 +5,7 @@
 //! process. What is drawn goes back when the limiter is dropped with its store.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use hostel_model::limits::fixed;
 use wasmtime::ResourceLimiter;
@@ -17,13 +17,14 @@ use crate::ledger::{Ledger, Refusal};
 pub struct MemoryBudget {
     limit: u64,
     used: AtomicU64,
+    closed: AtomicBool,
 }
 
 impl MemoryBudget {
     /// A budget of `limit` bytes, none of them used.
     #[must_use]
     pub fn new(limit: u64) -> Self {
-        Self { limit, used: AtomicU64::new(0) }
+        Self { limit, used: AtomicU64::new(0), closed: AtomicBool::new(false) }
     }
 
     /// Bytes in use now.
@@ -38,7 +39,20 @@ impl MemoryBudget {
         self.limit
     }
 
+    /// From now on nothing is given, so that no instance begins and none grows: what
+    /// the slots hold is not known to be clean. There is no way back.
+    pub fn close(&self) {
+        self.closed.store(true, Ordering::SeqCst);
+    }
+
+    fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::SeqCst)
+    }
+
     fn take(&self, bytes: u64) -> bool {
+        if self.is_closed() {
+            return false;
+        }
         self.used
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
                 used.checked_add(bytes).filter(|sum| *sum <= self.limit)
@@ -95,6 +109,10 @@ impl ResourceLimiter for InstanceLimiter {
     }
 
     fn table_growing(&mut self, _current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        if self.budget.is_closed() {
+            self.ledger.refuse(Refusal::MemoryBudget);
+            return Ok(false);
+        }
         // A guest whose table may not grow is told; if it traps then, it is a trap.
         Ok(desired <= self.table_limit && maximum.is_none_or(|maximum| desired <= maximum))
     }
@@ -146,6 +164,23 @@ mod tests {
         drop(one);
         assert!(two.memory_growing(0, 100, None).unwrap());
         drop(two);
+        assert_eq!(budget.used(), 0);
+    }
+
+    #[test]
+    fn a_closed_budget_gives_nothing_to_memories_or_tables_whoever_asks() {
+        let budget = Arc::new(MemoryBudget::new(100));
+        let mut one = limiter(&budget, 100);
+        assert!(one.memory_growing(0, 10, None).unwrap());
+        assert!(one.table_growing(0, 10, None).unwrap());
+        budget.close();
+        let mut two = limiter(&budget, 100);
+        for limiter in [&mut one, &mut two] {
+            assert!(!limiter.memory_growing(10, 11, None).unwrap());
+            assert!(!limiter.table_growing(0, 1, None).unwrap());
+            assert!(limiter.ledger.was_refused(Refusal::MemoryBudget));
+        }
+        drop(one);
         assert_eq!(budget.used(), 0);
     }
 

@@ -16,6 +16,7 @@ use rustix::time::{ClockId, clock_gettime};
 use tempfile::TempDir;
 
 use crate::compile::Sandbox;
+use crate::compiler::CompileWith;
 use crate::service::{CompiledService, ServiceSpec};
 
 struct Machine {
@@ -71,6 +72,16 @@ pub(crate) fn platform() -> Platform {
     }
 }
 
+/// The program that compiles for these tests: the example `compile_child`, which cargo builds
+/// together with them and puts into a folder beside theirs.
+pub(crate) fn compile_with() -> CompileWith {
+    let tests = std::env::current_exe().unwrap();
+    let program = tests.ancestors().nth(2).unwrap().join("examples/compile_child");
+    let build = "cargo build --release -p hostel-sandbox --examples";
+    assert!(program.is_file(), "`{}` is missing; build it with `{build}`", program.display());
+    CompileWith::program(program, &[])
+}
+
 /// A sandbox with a database beside it.
 pub(crate) struct Bench {
     pub(crate) sandbox: Sandbox,
@@ -80,10 +91,15 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) fn new() -> Self {
+        Self::compiling(compile_with())
+    }
+
+    /// With another program that compiles, or other limits for it.
+    pub(crate) fn compiling(with: CompileWith) -> Self {
         let (platform, folder) = (platform(), TempDir::new().unwrap());
         let limits = HostLimits { instances: 4, ..HostLimits::default() };
         Self {
-            sandbox: Sandbox::start(&limits, 64 << 20, &platform).unwrap(),
+            sandbox: Sandbox::start(&limits, 64 << 20, with, &platform).unwrap(),
             keyvalue: KeyValue::open(&folder.path().join("guests.redb"), &platform).unwrap(),
             _folder: folder,
         }

@@ -29,6 +29,7 @@ use crate::admin::socket::{Door, SocketFile, bind_tcp, bind_unix};
 use crate::admin::token::Token;
 use crate::deploy::DeployerHandle;
 use crate::edge::Listener;
+use crate::hardening::Slots;
 use crate::live::LiveTable;
 use crate::metrics::Metrics;
 use crate::sockets::Inherited;
@@ -93,6 +94,8 @@ pub struct AdminState {
     pub deployer: Arc<OnceLock<DeployerHandle>>,
     /// A folder that a backup may make for itself.
     pub scratch: PathBuf,
+    /// How slots are cleaned.
+    pub slots: Arc<Slots>,
     /// Bounds of the process.
     pub host_limits: HostLimits,
     /// Tells how long the host has run.

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ColorChoice, Parser, Subcommand};
 
+use crate::hardening::Level;
+
 pub use changes::{Backup, Conditions, Deploy, History, Kv, KvCommand, OneService, Restore, Rollback, Whom};
 
 mod changes;
@@ -30,7 +32,11 @@ Exit status:
   69  an address is taken, the state folder is in use, or no host answers
   70  a bug in hostel
   74  reading or writing failed
-  75  the host is busy, or the service has changed since `--if-version`; look again";
+  75  the host is busy, or the service has changed since `--if-version`; look again.
+      `up`: swap was switched on, and slots may not be clean; start it again";
+
+/// What a host starts itself with to have a component compiled.
+pub const COMPILE_COMMAND: &str = "compile-for-host";
 
 /// A host for WebAssembly services.
 ///
@@ -62,7 +68,7 @@ pub enum Command {
     /// their addresses, as in `ListenStream=127.0.0.1:8080`, and says when it serves
     /// (`Type=notify`). They stay open while one host ends and the next one begins:
     /// clients wait, and a restart loses no connection.
-    Up(Target),
+    Up(Up),
     /// Build the services of a folder, then serve them.
     ///
     /// Runs the `build` command of each service, after installing the Rust target
@@ -132,6 +138,9 @@ pub enum Command {
     /// The state folder that the configuration of DIR names must be missing or empty.
     /// It is filled wholly or not at all; components come with it, `hostel.toml` does not.
     Restore(Restore),
+    /// Compile one component for a running host, which starts this command itself.
+    #[command(name = COMPILE_COMMAND, hide = true)]
+    CompileForHost,
 }
 
 /// How a running host stands.
@@ -146,6 +155,21 @@ pub struct Status {
     /// Whom to ask.
     #[command(flatten)]
     pub asking: Asking,
+}
+
+/// How to serve.
+#[derive(Debug, Args)]
+pub struct Up {
+    /// Whether the kernel holds the process to what its configuration names.
+    ///
+    /// A second wall behind the sandbox, on Linux: no new privileges, Landlock (the state
+    /// folder, the folder of the configuration, the files and ports that it names) and
+    /// seccomp. A file elsewhere that is named later needs a restart, and the log says so.
+    #[arg(long, value_name = "HOW", default_value = "on")]
+    pub hardening: Level,
+    /// What to serve.
+    #[command(flatten)]
+    pub target: Target,
 }
 
 /// How to serve while services are being written.

@@ -15,6 +15,7 @@ use crate::admin::AdminError;
 use crate::commands::serve::Beginning;
 use crate::config::Environment;
 use crate::deploy::DeployError;
+use crate::hardening::Level;
 use crate::host::{StartError, log_panics};
 use crate::platform::real_platform;
 use crate::sockets::{HandOverError, Inherited};
@@ -25,8 +26,10 @@ mod build;
 mod change;
 mod changed;
 mod check;
+mod compile;
 mod deploy;
 mod explain;
+mod hardened;
 mod history;
 mod kv;
 mod listing;
@@ -139,6 +142,10 @@ fn with_sockets(environment: Environment<'_>, work: impl FnOnce(Inherited) -> Ex
 /// Does what the command line asks for.
 #[must_use]
 pub fn run(cli: Cli) -> Exit {
+    // Before anything else: it has no environment, and its output is not for people.
+    if matches!(cli.command, Command::CompileForHost) {
+        return compile::compile();
+    }
     #[expect(
         clippy::disallowed_methods,
         reason = "the one place that reads the environment; the rest gets it as an argument"
@@ -156,13 +163,15 @@ pub fn run(cli: Cli) -> Exit {
     log_panics();
     match cli.command {
         Command::Check(target) => check::check(&target.path, &environment),
-        Command::Up(target) => with_sockets(&environment, |inherited| {
-            serve::up(Beginning { path: &target.path, environment, inherited, tls: false })
+        Command::Up(up) => with_sockets(&environment, |inherited| {
+            let (path, hardening) = (&up.target.path, up.hardening);
+            serve::up(Beginning { path, environment, inherited, tls: false, hardening })
         }),
         Command::Dev(dev) => with_sockets(&environment, |inherited| match build::build_all(&dev.target.path) {
             Ok(()) => {
                 let (path, tls) = (&dev.target.path, dev.tls);
-                serve::up(Beginning { path, environment, inherited, tls })
+                // What is built next may lie anywhere, and whoever writes it trusts it.
+                serve::up(Beginning { path, environment, inherited, tls, hardening: Level::Off })
             }
             Err(exit) => exit,
         }),
@@ -180,5 +189,6 @@ pub fn run(cli: Cli) -> Exit {
         Command::Kv(asked) => kv::kv(&asked.command, &environment),
         Command::Backup(asked) => backup::backup(&asked, &environment),
         Command::Restore(asked) => restore::restore(&asked),
+        Command::CompileForHost => compile::compile(),
     }
 }

@@ -25,6 +25,7 @@ use crate::edge::aim::{Aim, Target};
 use crate::edge::forwarded::Client;
 use crate::edge::headers::clean;
 use crate::edge::{Fault, METHODS, Peer};
+use crate::egress::Egress;
 use crate::ingress::request_body::RequestBody;
 use crate::live::lot::Lots;
 use crate::live::{Closed, LiveRevision, LiveService, LiveTable};
@@ -35,6 +36,7 @@ use crate::respond::{REQUEST_ID, Refusal, refuse};
 pub mod admission;
 pub mod call;
 mod call_body;
+mod outside;
 
 /// Turns requests and calls into responses.
 pub struct Dispatcher {
@@ -48,6 +50,8 @@ pub struct Dispatcher {
     pub instances: Permits,
     /// Requests that wait for one. As many as the services together let in.
     pub instance_queue: Queue,
+    /// The way to hosts outside.
+    pub egress: Arc<Egress>,
 }
 
 /// A request as a listener hands it over.

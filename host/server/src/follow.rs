@@ -17,6 +17,7 @@ use hostel_model::platform::Platform;
 use crate::config::{Files, LastGood, Loaded, Moment, load_from, resolve_running, root};
 use crate::deploy::order::{tell_rejected, with_causes};
 use crate::deploy::{Author, DeployError, DeployRequest, Done, Order, ServiceRequest, What};
+use crate::hardening::is_kept_out;
 use crate::watch::{Changes, Stopper, Watcher};
 use restart::Reachable;
 use said::Said;
@@ -138,6 +139,8 @@ impl Follower {
         }
         // Before anything is read that may not have been watched so far.
         self.watcher.watch(self.started.files.clone());
+        let kept_out = loaded.files().into_iter().filter(|file| is_kept_out(file)).collect();
+        self.started.said.out_of_reach(kept_out);
         if !loaded.is_valid() {
             self.started.said.problems(&loaded.problems);
             return;

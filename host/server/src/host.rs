@@ -10,7 +10,7 @@ use std::time::Duration;
 use futures::future::{Either, select};
 use hostel_model::limits::HostLimits;
 use hostel_model::platform::Platform;
-use hostel_sandbox::{Sandbox, SandboxError};
+use hostel_sandbox::{CompileWith, Sandbox, SandboxError};
 use hostel_storage::{Artifacts, Journal, KeyValue, StateFolder, StorageError};
 use thiserror::Error;
 use tokio::sync::{Semaphore, mpsc, watch};
@@ -22,7 +22,9 @@ use crate::deploy::order::tell_rejected;
 use crate::deploy::{Author, DeployError, DeployRequest, Deployer, DeployerHandle, Order, Store, What, compile_ahead};
 use crate::dispatch::Dispatcher;
 use crate::dispatch::admission::{Permits, Queue};
+use crate::egress::{Egress, EgressSettings};
 use crate::host::doors::Doors;
+use crate::hardening::Unclean;
 use crate::host::numbers::{Numbers, Watching};
 use crate::ingress::{Door, Ingress, Phase};
 use crate::line_writer::{LineOutput, LineWriter};
@@ -55,10 +57,14 @@ pub struct HostSettings {
     pub admin_address: Option<SocketAddr>,
     /// What to serve.
     pub deploy: DeployRequest,
+    /// How services reach the outside.
+    pub egress: EgressSettings,
     /// Where access-log lines go.
     pub access_log: LineOutput,
     /// Sockets that were handed over to the process.
     pub inherited: Inherited,
+    /// The program that compiles.
+    pub compile_with: CompileWith,
 }
 
 /// Why a host did not start.
@@ -127,6 +133,7 @@ impl Parts {
             listeners: Arc::clone(&self.listeners),
             deployer: Arc::clone(&self.deployer),
             scratch,
+            slots: Arc::clone(&self.numbers.slots),
             host_limits: limits.clone(),
             clock: Arc::clone(&platform.clock),
             started: platform.clock.now(),
@@ -164,9 +171,11 @@ impl Host {
     /// # Errors
     /// The first thing that keeps it from serving; nothing is left running.
     pub async fn start(settings: HostSettings, state: &Path, platform: Platform) -> Result<Self, StartError> {
-        let HostSettings { limits, listeners, admin_socket, admin_address, deploy, access_log, mut inherited } =
-            settings;
+        let HostSettings { limits, listeners, admin_socket, admin_address, deploy, access_log, .. } = settings;
+        let (mut inherited, compile_with) = (settings.inherited, settings.compile_with);
         let most = connections_at_most(&listeners);
+        let descriptors = Arc::new(Semaphore::new(most as usize));
+        let egress = Egress::new(settings.egress, platform.clone(), Arc::clone(&descriptors));
         let Doors { doors, served, connections } = Doors::open(&listeners, most, &mut inherited)?;
         let at = admin_settings(state, admin_socket, admin_address, &mut inherited);
         inherited.all_taken()?;
@@ -174,10 +183,10 @@ impl Host {
         let folder = StateFolder::open(state)?;
         let store = Arc::new(open_store(&folder, &platform)?);
         let budget = limits.memory_budget.map_or_else(|| memory_bytes() / 2, |budget| budget.0);
-        let sandbox = Arc::new(Sandbox::start(&limits, budget, &platform)?);
-        tracing::debug!(slots = ?sandbox.reset_mode(), "sandbox is ready");
+        let sandbox = Arc::new(Sandbox::start(&limits, budget, compile_with, &platform)?);
+        tracing::debug!(slots = ?sandbox.cleaning(), "sandbox is ready");
         let live = Arc::<LiveTable>::default();
-        let numbers = Numbers::new(&sandbox, &live, &listeners, &addresses);
+        let numbers = Numbers::new(&sandbox, &live, &listeners, &addresses, &platform)?;
         let parts = Parts::new(numbers, live, &platform);
         let admin = crate::admin::start(at, parts.told(&limits, folder.scratch(), &platform), &platform)?;
         let Parts { live, numbers, readiness, listeners: told, deployer: asked } = parts;
@@ -189,7 +198,7 @@ impl Host {
         let _ = asked.set(deployer.clone());
         readiness.holds(Check::Services);
         let access_log = start_access_log(access_log, &numbers, &platform)?;
-        let dispatcher = Arc::new(dispatcher(&limits, &live, &access_log, &numbers.metrics, &platform));
+        let dispatcher = Arc::new(dispatcher(&limits, &live, &access_log, &numbers.metrics, egress, &platform));
         let (phase, watched) = watch::channel(Phase::Serving);
         let certificates = Watching::start(&listeners, &platform)?;
         let ingress = Ingress {
@@ -198,7 +207,7 @@ impl Host {
             metrics: Arc::clone(&numbers.metrics),
             platform: platform.clone(),
             phase: watched,
-            descriptors: Arc::new(Semaphore::new(most as usize)),
+            descriptors,
         };
         let doors_open = serve(doors, &ingress);
         let _ = told.set(served);
@@ -273,6 +282,12 @@ impl Host {
     #[must_use]
     pub fn metrics_text(&self) -> String {
         self.numbers.text()
+    }
+
+    /// What tells when slots cannot be cleaned any more, and the host is to end.
+    #[must_use]
+    pub fn unclean(&self) -> Unclean {
+        self.numbers.unclean.clone()
     }
 
     /// Stops accepting, lets what is in flight finish for at most `drain`, drops
@@ -360,6 +375,7 @@ fn dispatcher(
     live: &Arc<LiveTable>,
     log: &AccessLog,
     metrics: &Metrics,
+    egress: Egress,
     platform: &Platform,
 ) -> Dispatcher {
     Dispatcher {
@@ -369,6 +385,7 @@ fn dispatcher(
         instances: Permits::new(limits.instances),
         // Services let in only so many each; together they may be many.
         instance_queue: Queue::new(u32::MAX),
+        egress: Arc::new(egress),
     }
 }
 
@@ -443,6 +460,7 @@ fn keep_house(live: &Arc<LiveTable>, platform: &Platform, mut phase: watch::Rece
             }
             for service in live.load().services.values() {
                 service.revisions().for_each(|revision| revision.compiled.expire_idle());
+                service.outlet.expire_idle(clock.now());
             }
         }
     }));

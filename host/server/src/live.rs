@@ -21,6 +21,7 @@ use hostel_model::standing::{Asks, Standing};
 use hostel_sandbox::CompiledService;
 
 use crate::dispatch::admission::{Permits, Queue};
+use crate::egress::Outlet;
 use crate::live::breaker::{Breaker, Pass};
 use crate::live::lot::Lots;
 use crate::live::tally::{Counts, Tally};
@@ -129,6 +130,8 @@ pub struct LiveService {
     pub permits: Permits,
     /// Requests that wait for one.
     pub queue: Arc<Queue>,
+    /// Its way to hosts outside.
+    pub outlet: Arc<Outlet>,
     /// Its counters.
     pub metrics: ServiceMetrics,
 }

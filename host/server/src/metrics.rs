@@ -30,10 +30,17 @@ struct FailureLabel {
     reason: &'static str,
 }
 
-/// Why a connection was closed before it could ask for anything.
+/// Why a connection was closed before it could ask for anything, or a request was not answered.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct RefusalLabel {
     reason: &'static str,
+}
+
+/// What became of a request to outside.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct EgressLabel {
+    service: String,
+    outcome: &'static str,
 }
 
 /// A listener, by the address it is bound to.
@@ -47,10 +54,13 @@ pub struct Metrics {
     registry: Mutex<Registry>,
     requests: Family<ServiceLabel, Counter>,
     calls: Family<ServiceLabel, Counter>,
+    egress_requests: Family<EgressLabel, Counter>,
+    egress_denied: Family<FailureLabel, Counter>,
     failures: Family<FailureLabel, Counter>,
     /// Connections open now.
     pub connections: Gauge,
     connections_refused: Family<RefusalLabel, Counter>,
+    admin_denied: Family<RefusalLabel, Counter>,
     /// TLS handshakes that failed, or took too long.
     pub tls_handshakes_failed: Counter,
     certificates_not_after: Family<ListenerLabel, Gauge>,
@@ -97,6 +107,32 @@ impl ServiceMetrics {
     }
 }
 
+/// Counters of what one service asks of hosts outside.
+#[derive(Clone)]
+pub struct EgressMetrics {
+    service: String,
+    requests: Family<EgressLabel, Counter>,
+    denied: Family<FailureLabel, Counter>,
+}
+
+impl EgressMetrics {
+    /// What became of one request, a word from a bounded set such as `ok`.
+    pub fn became(&self, outcome: &'static str) {
+        self.requests.get_or_create(&EgressLabel { service: self.service.clone(), outcome }).inc();
+    }
+
+    /// One was refused for `reason`, a word from a bounded set such as `address`.
+    pub fn denied(&self, reason: &'static str) {
+        self.denied.get_or_create(&FailureLabel { service: self.service.clone(), reason }).inc();
+    }
+
+    /// The same before anything was done for it.
+    pub fn refused(&self, reason: &'static str) {
+        self.became("refused");
+        self.denied(reason);
+    }
+}
+
 /// What the gauges show, read from where the numbers live.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Levels {
@@ -126,9 +162,12 @@ impl Metrics {
             registry: Mutex::new(Registry::with_prefix("hostel")),
             requests: Family::default(),
             calls: Family::default(),
+            egress_requests: Family::default(),
+            egress_denied: Family::default(),
             failures: Family::default(),
             connections: Gauge::default(),
             connections_refused: Family::default(),
+            admin_denied: Family::default(),
             tls_handshakes_failed: Counter::default(),
             certificates_not_after: Family::default(),
             log_lines_dropped: Counter::default(),
@@ -150,10 +189,14 @@ impl Metrics {
         let mut registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
         registry.register("requests", "Requests from outside", self.requests.clone());
         registry.register("service_calls", "Calls from service to service", self.calls.clone());
+        registry.register("egress_requests", "Requests of services to hosts outside", self.egress_requests.clone());
+        registry.register("egress_denied", "Those that were not granted", self.egress_denied.clone());
         registry.register("failures", "Requests and calls that ended in a failure", self.failures.clone());
         registry.register("open_connections", "Connections open now", self.connections.clone());
         let refused = self.connections_refused.clone();
         registry.register("connections_refused", "Connections closed before they could ask for anything", refused);
+        let denied = self.admin_denied.clone();
+        registry.register("admin_denied", "Requests to the admin plane by whoever may not ask it", denied);
         let failed = self.tls_handshakes_failed.clone();
         registry.register("tls_handshakes_failed", "TLS handshakes that failed or took too long", failed);
         let not_after = self.certificates_not_after.clone();
@@ -182,6 +225,13 @@ impl Metrics {
         self.connections_refused.get_or_create(&RefusalLabel { reason }).clone()
     }
 
+    /// The counter of requests to the admin plane that were denied for `reason`, a word from a
+    /// bounded set such as `token`. Look it up once and keep it.
+    #[must_use]
+    pub fn admin_denied(&self, reason: &'static str) -> Counter {
+        self.admin_denied.get_or_create(&RefusalLabel { reason }).clone()
+    }
+
     /// The counter of the revisions of a service that the host took back.
     #[must_use]
     pub fn taken_back(&self, service: &ServiceName) -> Counter {
@@ -208,6 +258,16 @@ impl Metrics {
             requests: self.requests.get_or_create(&label).clone(),
             calls: self.calls.get_or_create(&label).clone(),
             failures: Failure::ALL.iter().map(failure).collect(),
+        }
+    }
+
+    /// What counts the requests of a service to hosts outside.
+    #[must_use]
+    pub fn egress(&self, service: &ServiceName) -> EgressMetrics {
+        EgressMetrics {
+            service: service.as_str().to_owned(),
+            requests: self.egress_requests.clone(),
+            denied: self.egress_denied.clone(),
         }
     }
 

@@ -11,13 +11,13 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use hostel_model::digest::Digest;
-use hostel_model::plan::TlsPlan;
-use rustls::ServerConfig;
+use hostel_model::plan::{FilePlan, TlsPlan};
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::ring::{Ticketer, default_provider};
 use rustls::pki_types::ServerName;
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::version::{TLS12, TLS13};
+use rustls::{RootCertStore, ServerConfig};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
@@ -191,10 +191,18 @@ impl TlsFacts {
     }
 }
 
+/// The authorities in a PEM file, which is relative to `root`.
+///
+/// # Errors
+/// When it cannot be read, or does not hold any.
+pub fn authorities(file: &FilePlan, root: &Path) -> Result<RootCertStore, TlsError> {
+    files::authorities(&files::Content::read(file, root)?)
+}
+
 /// What every connection of one generation is served by.
 fn config(
     certificates: Arc<Certificates>,
-    roots: Option<rustls::RootCertStore>,
+    roots: Option<RootCertStore>,
     provider: Arc<CryptoProvider>,
 ) -> Result<ServerConfig, rustls::Error> {
     let requires_client = roots.is_some();

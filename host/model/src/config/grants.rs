@@ -2,12 +2,13 @@
 
 use super::problem::Report;
 use super::section::{Item, Section, string};
+use crate::egress::Outbound;
 use crate::name::{BucketName, ServiceName};
 use crate::plan::{SecretPlan, SecretSource, ServicePlan};
 
 const KEYVALUE: &str = "`keyvalue = [\"default\"]`";
 const CALLS: &str = "`calls = [\"users\"]`";
-const OUTBOUND: &str = "`outbound = []`";
+const OUTBOUND: &str = "`outbound = [\"https://api.example.com\"]`";
 const VARIABLES: &str = "`variables = { token_minutes = \"60\" }`";
 const SECRET: &str = "`{ file = \"signing.key\" }` or `{ env = \"SIGNING_KEY\" }`";
 
@@ -17,22 +18,11 @@ pub(super) fn read(section: &Section<'_>, plan: &mut ServicePlan, report: &mut R
     plan.keyvalue = buckets.into_iter().map(|bucket| bucket.value).collect();
     let calls = section.parsed("calls", CALLS, ServiceName::parse, report);
     plan.calls = calls.iter().map(|call| call.value.clone()).collect();
-    outbound(section, plan, report);
+    let outbound = section.parsed("outbound", OUTBOUND, Outbound::parse, report);
+    plan.outbound = outbound.into_iter().map(|host| host.value).collect();
     variables(section, plan, report);
     secrets(section, plan, report);
     calls
-}
-
-fn outbound(section: &Section<'_>, plan: &mut ServicePlan, report: &mut Report<'_>) {
-    for value in section.list("outbound", OUTBOUND, report) {
-        if let Some(host) = string(value, &section.path("outbound"), OUTBOUND, report) {
-            plan.outbound.push(host.value.to_owned());
-            let message = format!("`{}` will not be reached", host.value);
-            let help =
-                "leave it out: for now a service reaches only other services, at `http://NAME.internal/`, by `calls`";
-            report.warning(host.span, "not reachable yet", message, help);
-        }
-    }
 }
 
 fn variables(section: &Section<'_>, plan: &mut ServicePlan, report: &mut Report<'_>) {

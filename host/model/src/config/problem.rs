@@ -194,16 +194,6 @@ impl<'s> Report<'s> {
         self.push(Problem::error(self.source, message, help).at(span, label));
     }
 
-    pub(super) fn warning(
-        &mut self,
-        span: Range<usize>,
-        label: &str,
-        message: impl Into<String>,
-        help: impl Into<String>,
-    ) {
-        self.push(Problem::warning(self.source, message, help).at(span, label));
-    }
-
     /// A key that has to be there, unless it may have been lost to a syntax error.
     pub(super) fn missing(&mut self, span: Range<usize>, message: String, help: &str) {
         if !self.is_broken() {

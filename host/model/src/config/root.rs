@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use toml::de::DeTable;
 
-use super::admin;
 use super::listener::{self, ListenerDraft};
 use super::problem::Report;
 use super::section::{Item, Section};
 use super::service::{self, ServiceDraft};
+use super::{admin, egress};
 use crate::limits::HostLimits;
 use crate::name::{NameError, ServiceName};
-use crate::plan::{AdminPlan, STATE_DEFAULT};
+use crate::plan::{AdminPlan, EgressPlan, STATE_DEFAULT};
 use crate::units::ByteSize;
 
 /// The version of the file that this host understands.
@@ -41,6 +41,8 @@ const KEYS: &[&str] = &[
     "memory_budget",
     "instances",
     "drain",
+    "resolver",
+    "outbound_ca",
     "listener",
     "admin",
     "service",
@@ -59,6 +61,7 @@ pub(super) struct Draft {
     pub(super) admin_address: Option<Range<usize>>,
     pub(super) services: BTreeMap<ServiceName, ServiceDraft>,
     pub(super) host: HostLimits,
+    pub(super) egress: EgressPlan,
     /// Where `memory_max` is set.
     pub(super) memory_max: Option<Range<usize>>,
 }
@@ -74,6 +77,7 @@ impl Default for Draft {
             admin_address: None,
             services: BTreeMap::new(),
             host: HostLimits::default(),
+            egress: EgressPlan::default(),
             memory_max: None,
         }
     }
@@ -91,6 +95,7 @@ pub(super) fn read(table: &DeTable<'_>, report: &mut Report<'_>) -> Draft {
         draft.drop_in = drop_in;
     }
     host_limits(&root, &mut draft, report);
+    draft.egress = egress::read(&root, report);
     draft.listeners = listener::read(&root, report);
     draft.listens_by_default = root.get("listener").is_none() && !report.is_broken();
     (draft.admin, draft.admin_address) = admin::read(&root, report);

@@ -62,6 +62,8 @@ memory_max = "256MiB"
 memory_budget = "1GiB"
 instances = 64
 drain = "5s"
+resolver = ["127.0.0.1:5353", "::1"]
+outbound_ca = ["extra.pem", "more/ca.pem"]
 
 [[listener]]
 address = "127.0.0.1:5000"
@@ -122,7 +124,7 @@ keyvalue = { key = "64B", value = "2MiB", bytes = "1GiB", keys = 7, writes = 0x1
 component = "orders.wasm"
 limits.response_body = "none"
 isolation = "request"
-outbound = []
+outbound = ["https://API.example.com", "http://10.0.0.0/8:8080", "https://api.example.com:443"]
 "#;
 
 #[test]
@@ -152,6 +154,25 @@ fn everything_that_may_be_written_is_read() {
     assert_eq!(users.calls.iter().map(AsRef::as_ref).collect::<Vec<&str>>(), ["orders"]);
     assert_eq!(users.isolation, Isolation::Reuse(NonZeroU32::new(100).expect("not zero")));
     assert_eq!(users.grants(BTreeMap::new()).calls, users.calls);
+
+    let outbound: Vec<String> = service(&plan, "orders").outbound.iter().map(ToString::to_string).collect();
+    assert_eq!(outbound, ["http://10.0.0.0/8:8080", "https://api.example.com"]);
+    let resolvers: Vec<String> = plan.egress.resolvers.iter().map(ToString::to_string).collect();
+    assert_eq!(resolvers, ["127.0.0.1:5353", "[::1]:53"]);
+    let authorities: Vec<_> = plan.egress.authorities.iter().map(|file| FULL.get(file.span.clone()?)).collect();
+    assert_eq!(authorities, [Some("\"extra.pem\""), Some("\"more/ca.pem\"")]);
+}
+
+#[test]
+fn a_resolver_may_be_written_alone() {
+    let resolvers = |text: &str| {
+        let plan = plan(&format!("version = 1\n{text}\n"));
+        plan.egress.resolvers.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(resolvers("resolver = \"10.0.0.2\""), ["10.0.0.2:53"]);
+    assert_eq!(resolvers("resolver = \"[::1]:5353\""), ["[::1]:5353"]);
+    assert_eq!(resolvers("resolver = \"::1\""), ["[::1]:53"]);
+    assert_eq!(resolvers(""), Vec::<String>::new());
 }
 
 #[test]

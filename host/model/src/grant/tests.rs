@@ -10,7 +10,7 @@ fn grants() -> Grants {
         calls: BTreeSet::from([ServiceName::parse("orders").expect("a name")]),
         variables: BTreeMap::from([("minutes".to_owned(), "60".to_owned())]),
         secrets: BTreeMap::from([("key".to_owned(), Secret::new("hunter2".to_owned()))]),
-        outbound: vec!["https://api.example.com".to_owned()],
+        outbound: BTreeSet::from([Outbound::parse("https://API.example.com:443").expect("a host")]),
     }
 }
 

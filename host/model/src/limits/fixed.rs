@@ -43,6 +43,39 @@ pub const MEMORIES: u32 = 4;
 pub const TABLES: u32 = 32;
 /// Imports and exports of one component, all levels together.
 pub const IMPORTS_EXPORTS: u32 = 10_000;
+/// Components and modules inside each other: composing what was composed of components takes three.
+pub const COMPONENT_NESTING: u32 = 32;
+/// Types of components and of modules that one component defines, those inside of others
+/// included: the largest worlds have some thousand.
+pub const TYPES: u32 = 50_000;
+/// Types of instances inside each other: what generators write has two, and whoever reads them recurses.
+pub const TYPE_NESTING: u32 = 100;
+/// Functions with a body in one component: interpreters of other languages have 30,000.
+pub const FUNCTIONS: u32 = 100_000;
+/// Bytes of one function's body: compiling takes longer by more than the length.
+/// The loops of interpreters have a third of it.
+pub const FUNCTION_BODY: ByteSize = ByteSize::mib(1);
+/// Locals of one function, its parameters apart: code that was not optimised has some thousand.
+pub const LOCALS: u32 = 10_000;
+/// Blocks inside each other in one function: a `switch` is as deep as it has cases.
+pub const BLOCK_NESTING: u32 = 5_000;
+
+/// Processor time of compiling one component: interpreters of other languages take a third of it.
+pub const COMPILE_CPU: Duration = Duration::from_secs(60);
+/// Address space of the process that compiles.
+pub const COMPILE_MEMORY: ByteSize = ByteSize::mib(2_048);
+/// Time of compiling by the clock: it is done at the lowest priority, while others are served.
+pub const COMPILE_WALL: Duration = Duration::from_secs(120);
+/// Bytes of the code that comes of one component: five times the largest file, and more
+/// than twice of it are in memory when it is loaded.
+pub const COMPILED_CODE: ByteSize = ByteSize::mib(320);
+/// Components that are compiled at once. Each takes all cores that are idle.
+pub const COMPILES: u32 = 1;
+/// The most that [`COMPILES`] may be changed to: memory of this many compilations is spent besides what guests get.
+pub const COMPILES_MAX: u32 = 2;
+/// Bytes kept of what a process that compiles wrote for people, for the log.
+pub const COMPILE_WORDS: ByteSize = ByteSize::kib(4);
+
 /// Interfaces that one component imports besides those every service has: more
 /// than this host offers, and few enough to read in a difference of two revisions.
 pub const IMPORT_NAMES: usize = 100;

@@ -1,6 +1,6 @@
-//! `wasi:http` outgoing: a request to `http://<service>.internal/` becomes a call; everything else is refused.
+//! `wasi:http` outgoing: a request to `http://<service>.internal/` becomes a call; everything else goes outside, if granted.
 //!
-//! A call never touches a socket and never trusts a header: who calls comes from
+//! Neither touches a socket here, and neither trusts a header: who asks comes from
 //! the store. Headers that the host makes are stripped from what a guest sends,
 //! so that a callee can believe them.
 
@@ -20,9 +20,10 @@ use wasmtime_wasi_http::{
 };
 
 use super::stdio::GuestLog;
-use crate::call::{Call, CallContext, CallRefused};
+use crate::call::{Call, CallContext, CallRefused, IncomingBody};
 use crate::error::BodyError;
 use crate::ledger::Ledger;
+use crate::outside::{Outgoing, OutgoingError, Patience};
 
 /// The end of every name that stands for a service of this host.
 const INTERNAL: &str = ".internal";
@@ -54,6 +55,32 @@ impl OutgoingHttp {
     fn refuse(&self, slug: &'static str, detail: &str, error: Error) -> Box<dyn Future<Output = Outcome> + Send> {
         self.log.refused(slug, detail);
         Box::new(std::future::ready(Err(error)))
+    }
+
+    /// The request as others get it.
+    fn as_sent(&self, request: http::Request<WasiBody>) -> http::Request<IncomingBody> {
+        let ledger = Arc::clone(&self.ledger);
+        let mut request = request.map(|inner| CallerBody { inner, ledger }.boxed_unsync());
+        strip_host_headers(request.headers_mut());
+        request
+    }
+
+    fn outside(
+        &self,
+        request: http::Request<WasiBody>,
+        options: Option<RequestOptions>,
+    ) -> Box<dyn Future<Output = Outcome> + Send> {
+        let request = self.as_sent(request);
+        let (log, caller) = (self.log.clone(), self.context.clone());
+        let answer = self.context.calls.outside(Outgoing { request, patience: Patience::from(options), caller });
+        Box::new(async move {
+            let response = answer.await.inspect_err(|error| {
+                if let OutgoingError::Denied { detail, .. } = error {
+                    log.refused("egress-denied", detail);
+                }
+            })?;
+            Ok(for_guest(response))
+        })
     }
 }
 
@@ -87,14 +114,9 @@ impl WasiHttpHooks for OutgoingHttp {
             Destination::Malformed(why) => {
                 return self.refuse("call-denied", why, Error::HttpRequestUriInvalid);
             }
-            Destination::Outside => {
-                let detail = format!("nothing outside this host may be reached: `{}`", request.uri());
-                return self.refuse("egress-denied", &detail, Error::HttpRequestDenied);
-            }
+            Destination::Outside => return self.outside(request, options),
         };
-        let ledger = Arc::clone(&self.ledger);
-        let mut request = request.map(|inner| CallerBody { inner, ledger }.boxed_unsync());
-        strip_host_headers(request.headers_mut());
+        let request = self.as_sent(request);
         let (calls, clock) = (Arc::clone(&self.context.calls), Arc::clone(self.context.tree.clock()));
         let patience = options.and_then(|options| options.first_byte_timeout);
         let answer = calls.call(Call { callee, request, caller: self.context.clone() });
@@ -109,11 +131,17 @@ impl WasiHttpHooks for OutgoingHttp {
                     }
                 }
             };
-            let response = answered.map_err(to_guest)?.map(|body| body.map_err(Error::from).boxed_unsync());
-            let done: Box<dyn Future<Output = Result<(), Error>> + Send> = Box::new(std::future::ready(Ok(())));
-            Ok((response, done))
+            Ok(for_guest(answered.map_err(to_guest)?))
         })
     }
+}
+
+/// What came back, as wasmtime wants it: nothing is left to be driven.
+fn for_guest(
+    response: http::Response<IncomingBody>,
+) -> (http::Response<WasiBody>, Box<dyn Future<Output = Result<(), Error>> + Send>) {
+    let response = response.map(|body| body.map_err(Error::from).boxed_unsync());
+    (response, Box::new(std::future::ready(Ok(()))))
 }
 
 /// What the address of an outgoing request means.

@@ -4,8 +4,13 @@ use std::sync::{Arc, Barrier};
 
 use hostel_model::digest::Digest;
 use hostel_model::limits::Limits;
+use hostel_model::units::ByteSize;
 
 use crate::testing::{Bench, component_p2, component_p3};
+
+mod bombs;
+mod child;
+mod mutated;
 
 #[test]
 fn the_same_bytes_are_compiled_once_and_shared() {
@@ -54,4 +59,32 @@ fn a_service_ends_with_whoever_holds_it_and_its_code_stays() {
     drop(service);
     assert!(held.upgrade().is_none() && parts.upgrade().is_none());
     assert!(bench.sandbox.cached(&Digest::of(&bytes)).is_some());
+}
+
+#[test]
+fn what_starts_with_more_than_its_service_may_have_is_known_before_it_starts() {
+    let bench = Bench::new();
+    let code = |core: &str| {
+        let bytes = component_p2(core);
+        bench.sandbox.code(&bytes, Digest::of(&bytes)).unwrap()
+    };
+    let limits = Limits { memory: ByteSize::kib(128), table_elements: 100, ..Limits::default() };
+    code("(memory 2) (table 100 funcref)").fits(&limits).unwrap();
+    let memory = code("(memory 3)").fits(&limits).unwrap_err().to_string();
+    assert!(memory.contains("starts with 192KiB of memory, more than the 128KiB"), "{memory}");
+    let table = code("(table 101 funcref)").fits(&limits).unwrap_err().to_string();
+    assert!(table.contains("a table of 101 elements, more than the 100"), "{table}");
+}
+
+#[test]
+fn what_breaks_the_rules_of_the_format_is_told_from_what_cannot_be_compiled() {
+    let bench = Bench::new();
+    let why = |core: &str| {
+        let bytes = component_p2(core);
+        bench.sandbox.code(&bytes, Digest::of(&bytes)).err().unwrap().to_string()
+    };
+    let invalid = why("(func (result i32))");
+    assert!(invalid.contains("not a WebAssembly component (type mismatch"), "{invalid}");
+    let unsupported = why("(memory 1 1 shared)");
+    assert!(unsupported.contains("could not be compiled") && unsupported.contains("threads"), "{unsupported}");
 }

@@ -17,6 +17,7 @@ use crate::admin::problem::Problem;
 use crate::admin::question::etag;
 use crate::admin::services::Standings;
 use crate::admin::{AdminState, artifacts, backup, explain, health, keyvalue, limits, openapi, routes, services, view};
+use crate::hardening;
 
 /// What Prometheus calls the format of [`crate::metrics`].
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -92,6 +93,7 @@ pub(super) async fn status(State(context): State<Context>) -> Response {
             .collect(),
         listeners: state.served().iter().map(|listener| listener.shown()).collect(),
         connections: u64::try_from(state.metrics.connections.get()).unwrap_or_default(),
+        platform: view::Platform::of(hardening::kernel(), state.slots.cleaning(), hardening::in_force()),
         services: services.unwrap_or_else(|| services::live_only(&state.live.load(), &context)),
     });
     match standings {

@@ -26,6 +26,8 @@ use crate::admin::question::{declared_length, linger, only, piece};
 use crate::admin::view;
 use crate::deploy::{Author, Store};
 
+pub(super) mod room;
+
 /// Pieces that wait for the disk.
 const PIECES_WAITING: usize = 4;
 /// Time for a whole upload: 64 MiB through a line of one megabit a second.
@@ -48,7 +50,8 @@ enum Piece {
 ///
 /// It is on the disk when this answers, and is deployed by `POST /v1/deployments`.
 /// Whether it can be a service is found out then; only what is no component at all
-/// is refused here. One that nobody deploys is taken away after an hour.
+/// is refused here. One that nobody deploys is taken away after an hour; all of
+/// them together may take a gibibyte.
 #[utoipa::path(
     post,
     path = "/v1/artifacts",
@@ -65,7 +68,8 @@ pub(super) async fn upload(
 ) -> Result<Response, Problem> {
     let audit = Audit::of(who, "upload", "");
     let too_large_by_its_own_words = declared_length(&headers).is_some_and(|bytes| bytes > fixed::COMPONENT_FILE.0);
-    let taken = if too_large_by_its_own_words { Err(too_large()) } else { take(&context, &uri, &mut body).await };
+    let taken =
+        if too_large_by_its_own_words { Err(too_large()) } else { take(&context, &uri, &headers, &mut body).await };
     if taken.is_err() && !too_large_by_its_own_words {
         linger(&mut body, &*context.platform.clock).await;
     }
@@ -75,12 +79,14 @@ pub(super) async fn upload(
     Ok((StatusCode::CREATED, answer).into_response())
 }
 
-async fn take(context: &Context, uri: &Uri, body: &mut Body) -> Result<(Digest, u64), Problem> {
+async fn take(context: &Context, uri: &Uri, headers: &HeaderMap, body: &mut Body) -> Result<(Digest, u64), Problem> {
     only(uri, &[])?;
     let (permit, store) = (context.upload()?, Arc::clone(context.deployer()?.store()));
+    // One of unknown length may become as large as any.
+    let claim = room::claim(context, declared_length(headers).unwrap_or(fixed::COMPONENT_FILE.0)).await?;
     let (pieces, waiting) = mpsc::channel(PIECES_WAITING);
     let kept = context.apart("hostel-upload", move || {
-        let _until_it_is_written = permit;
+        let _until_it_is_written = (permit, claim);
         keep(&store, waiting)
     });
     let clock = &*context.platform.clock;

@@ -13,6 +13,7 @@ use http::request::Parts;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::admin::AdminState;
+use crate::admin::artifacts::room::Room;
 use crate::admin::problem::Problem;
 use crate::deploy::DeployerHandle;
 
@@ -29,6 +30,8 @@ const BACKUPS_MAX: usize = 1;
 pub(super) struct Context {
     pub(super) state: Arc<AdminState>,
     pub(super) platform: Platform,
+    /// For components that nobody has deployed yet.
+    pub(super) room: Arc<Room>,
     uploads: Arc<Semaphore>,
     transfers: Arc<Semaphore>,
     backups: Arc<Semaphore>,
@@ -45,6 +48,7 @@ impl Context {
         Self {
             state: Arc::new(state),
             platform,
+            room: Arc::default(),
             uploads: Arc::new(Semaphore::new(UPLOADS_MAX)),
             transfers: Arc::new(Semaphore::new(TRANSFERS_MAX)),
             backups: Arc::new(Semaphore::new(BACKUPS_MAX)),

@@ -11,36 +11,60 @@ use http::header::{AUTHORIZATION, HOST, ORIGIN};
 use http::{HeaderMap, HeaderName, Method, Request};
 use http_body::Body;
 
+use crate::admin::gate::denials::Denial;
 use crate::admin::problem::Problem;
 use crate::admin::question::JSON_BYTES_MAX;
 use crate::admin::socket::Transport;
 use crate::admin::token::Token;
 use crate::deploy::Author;
 
+pub(super) mod denials;
+
 /// What a browser says about where a request comes from (W3C Fetch Metadata).
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// A request that is not looked at any further.
+pub(super) struct Refused {
+    /// What is answered.
+    pub(super) problem: Problem,
+    /// Why it may not ask, if that is what is wrong with it.
+    pub(super) denial: Option<Denial>,
+}
+
+impl From<Problem> for Refused {
+    fn from(problem: Problem) -> Self {
+        Self { problem, denial: None }
+    }
+}
+
+impl Denial {
+    fn with(self, problem: Problem) -> Refused {
+        Refused { problem, denial: Some(self) }
+    }
+}
 
 /// Says who asks by `transport` for `request`, or refuses it unless it may be answered.
 pub(super) fn check<B: Body>(
     request: &Request<B>,
     transport: Transport,
     token: Option<&Token>,
-) -> Result<Author, Problem> {
+) -> Result<Author, Refused> {
     let host = host(request)?;
-    if transport == Transport::Tcp && !host.as_ref().is_some_and(Place::is_this_machine) {
+    let by_tcp = matches!(transport, Transport::Tcp { .. });
+    if by_tcp && !host.as_ref().is_some_and(Place::is_this_machine) {
         let detail = "The host must be an IP address, `localhost` or a name below it; ask for one of those.";
-        return Err(Problem::forbidden(detail));
+        return Err(Denial::Host.with(Problem::forbidden(detail)));
     }
-    same_origin(request.headers(), host.as_ref())?;
-    if transport == Transport::Tcp && !is_public(request) && !token.is_some_and(|token| shows(request, token)) {
-        return Err(Problem::unauthenticated());
+    same_origin(request.headers(), host.as_ref()).map_err(|problem| Denial::Origin.with(problem))?;
+    if by_tcp && !is_public(request) && !token.is_some_and(|token| shows(request, token)) {
+        return Err(Denial::Token.with(Problem::unauthenticated()));
     }
     if request.body().size_hint().lower() > JSON_BYTES_MAX && !takes_large_bodies(request) {
-        return Err(Problem::too_large(format!("The request's body has more than {JSON_BYTES_MAX} bytes.")));
+        return Err(Problem::too_large(format!("The request's body has more than {JSON_BYTES_MAX} bytes.")).into());
     }
     Ok(match transport {
         Transport::Unix { user } => Author::Socket { user },
-        Transport::Tcp => Author::Token,
+        Transport::Tcp { .. } => Author::Token,
     })
 }
 

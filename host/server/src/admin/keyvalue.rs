@@ -14,13 +14,13 @@ use hostel_model::name::{BucketName, ServiceName};
 use hostel_model::units::ByteSize;
 use hostel_storage::{Bucket, BucketUsage, KeyPage, KeyValue, KeyValueError};
 use http::header::CONTENT_TYPE;
-use http::{HeaderValue, Uri};
+use http::{HeaderMap, HeaderValue, Uri};
 
 use crate::admin::api::{json, one};
 use crate::admin::audit::Audit;
 use crate::admin::context::{Context, Params};
 use crate::admin::problem::{Problem, sentence};
-use crate::admin::question::only;
+use crate::admin::question::{no_version, only};
 use crate::admin::view;
 use crate::deploy::Author;
 
@@ -142,8 +142,9 @@ pub(super) async fn purge(
     Extension(who): Extension<Author>,
     params: Params,
     uri: Uri,
+    headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    purged(&context, who, &params, None, &uri).await
+    purged(&context, who, &params, None, (&uri, &headers)).await
 }
 
 /// Takes away all that a service keeps in one bucket.
@@ -163,9 +164,10 @@ pub(super) async fn purge_bucket(
     Extension(who): Extension<Author>,
     params: Params,
     uri: Uri,
+    headers: HeaderMap,
 ) -> Result<Response, Problem> {
     match params.bucket() {
-        Ok(bucket) => purged(&context, who, &params, Some(bucket), &uri).await,
+        Ok(bucket) => purged(&context, who, &params, Some(bucket), (&uri, &headers)).await,
         Err(problem) => {
             Audit::of(who, "kv purge", params.text("name").to_owned()).ended(Err(problem), |_: &Response| "done")
         }
@@ -177,12 +179,13 @@ async fn purged(
     who: Author,
     params: &Params,
     bucket: Option<BucketName>,
-    uri: &Uri,
+    (uri, headers): (&Uri, &HeaderMap),
 ) -> Result<Response, Problem> {
     let about = bucket.as_ref().map(ToString::to_string).unwrap_or_default();
     let audit = Audit::of(who, "kv purge", params.text("name").to_owned()).about(about);
     let purged = async {
         only(uri, &["confirm"])?;
+        no_version(headers)?;
         let service = params.service()?;
         let again = |what: &str| format!("{what}, which cannot be undone; confirm it with `confirm={service}`.");
         match one(uri, "confirm")? {

@@ -74,7 +74,7 @@ const REFUSALS: [Refusal; 5] = [
 const OF_STORAGE: [Refusal; 3] = [
     ("404", "There is nothing of that name."),
     ("503", "The host is starting or ending, too much waits already, or the storage failed."),
-    ("507", "The disk is full."),
+    ("507", "The disk is full, or what was uploaded and not deployed takes all the room there is for that."),
 ];
 /// What may be answered to a change.
 const OF_CHANGES: [Refusal; 3] = [

@@ -65,6 +65,17 @@ pub(super) fn seen_version(headers: &HeaderMap) -> Result<Option<u64>, Problem> 
     }
 }
 
+/// Refuses a condition where there is no version that it could be about: whoever sends one believes
+/// that it protects something.
+pub(super) fn no_version(headers: &HeaderMap) -> Result<(), Problem> {
+    if !headers.contains_key(IF_MATCH) {
+        return Ok(());
+    }
+    let detail =
+        "`If-Match` is of no use here, since what a service keeps has no version; send the request without it.";
+    Err(Problem::bad_request(detail))
+}
+
 /// The header that tells a version.
 pub(super) fn etag(version: u64) -> (http::HeaderName, HeaderValue) {
     let value = HeaderValue::from_str(&format!("\"{version}\""));

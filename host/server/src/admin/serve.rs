@@ -23,6 +23,8 @@ use hyper_util::service::TowerToHyperService;
 use tokio::sync::watch;
 
 use crate::admin::context::Context;
+use crate::admin::gate::Refused;
+use crate::admin::gate::denials::Denials;
 use crate::admin::problem::Problem;
 use crate::admin::socket::{Door, Stream, Transport};
 use crate::admin::token::Token;
@@ -50,13 +52,15 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub(super) struct Plane {
     router: TowerToHyperService<Router>,
     token: Option<Token>,
+    denials: Denials,
     platform: Platform,
 }
 
 impl Plane {
     pub(super) fn new(state: AdminState, token: Option<Token>, platform: Platform) -> Self {
+        let denials = Denials::new(&state.metrics);
         let router = api::router(Context::new(state, platform.clone()));
-        Self { router: TowerToHyperService::new(router), token, platform }
+        Self { router: TowerToHyperService::new(router), token, denials, platform }
     }
 
     fn sleep(&self, time: Duration) -> BoxTask {
@@ -71,7 +75,12 @@ impl Plane {
         until: &watch::Sender<Monotonic>,
     ) -> Response {
         let mut response = match gate::check(&request, transport, self.token.as_ref()) {
-            Err(problem) => problem.into_response(),
+            Err(Refused { problem, denial }) => {
+                if let Some(denial) = denial {
+                    self.denials.tell(denial, transport, self.platform.clock.now());
+                }
+                problem.into_response()
+            }
             Ok(who) => {
                 if gate::takes_long(&request) {
                     until.send_replace(self.platform.clock.now().after(LONG_CONNECTION_TIME));

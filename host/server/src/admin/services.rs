@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -158,7 +157,6 @@ fn told(journal: &Journal, service: &ServiceName, most: usize) -> Result<Vec<vie
 }
 
 fn shown_entry(entry: &Entry, kept: bool) -> view::HistoryEntry {
-    let time = SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(entry.at_unix_ms));
     // Whether the entry gave the revision a share, or it had one already.
     let candidate = entry.standing.candidate.filter(|candidate| candidate.revision.number == entry.revision);
     let pending = entry.standing.pending.filter(|pending| pending.revision.number == entry.revision);
@@ -166,7 +164,7 @@ fn shown_entry(entry: &Entry, kept: bool) -> view::HistoryEntry {
     let said = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     view::HistoryEntry {
         version: entry.sequence,
-        time: humantime::format_rfc3339_millis(time.unwrap_or(SystemTime::UNIX_EPOCH)).to_string(),
+        time: humantime::format_rfc3339_millis(view::moment(entry.at_unix_ms)).to_string(),
         change: entry.change.into(),
         revision: entry.revision.to_string(),
         digest: entry.digest.to_string(),

@@ -1,8 +1,9 @@
 //! The doors of the admin plane: a Unix socket for the host's own user, and a TCP address if there is to be one.
 
+use std::fmt;
 use std::fs::{self, File, Permissions};
 use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -27,7 +28,19 @@ pub(super) enum Transport {
         user: u32,
     },
     /// By TCP; only a token says who it is.
-    Tcp,
+    Tcp {
+        /// Where from.
+        peer: IpAddr,
+    },
+}
+
+impl fmt::Display for Transport {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unix { user } => write!(out, "user {user}"),
+            Self::Tcp { peer } => write!(out, "{peer}"),
+        }
+    }
 }
 
 /// A connection, whatever it is made of.
@@ -54,10 +67,10 @@ impl Door {
                 Ok(may_enter(peer, *user).then(|| (Box::new(stream) as Box<dyn Stream>, transport)))
             }
             Self::Tcp(listener) => {
-                let (stream, _) = listener.accept().await?;
+                let (stream, peer) = listener.accept().await?;
                 // Answers are written whole; waiting to join them only delays.
                 stream.set_nodelay(true)?;
-                Ok(Some((Box::new(stream), Transport::Tcp)))
+                Ok(Some((Box::new(stream), Transport::Tcp { peer: peer.ip().to_canonical() })))
             }
         }
     }

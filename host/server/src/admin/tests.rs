@@ -22,11 +22,13 @@ use std::time::{Duration, SystemTime};
 use hostel_model::limits::HostLimits;
 use hostel_model::plan::{ListenerPlan, TlsPlan};
 use hostel_model::platform::{BoxTask, Clock, Monotonic, Platform};
+use hostel_sandbox::swap::Cleaning;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 use super::readiness::Readiness;
 use super::{Admin, AdminError, AdminSettings, AdminState, ServedListener, start};
+use crate::hardening::Slots;
 use crate::live::LiveTable;
 use crate::metrics::{Levels, Metrics};
 use crate::platform::real_platform;
@@ -91,6 +93,7 @@ impl Ground {
             listeners: Arc::new(OnceLock::new()),
             deployer: Arc::new(OnceLock::new()),
             scratch: self.folder.path().join("scratch"),
+            slots: Arc::new(Slots::new(Cleaning::of_machine())),
             host_limits: HostLimits::default(),
             started: clock.now(),
             clock,

@@ -9,11 +9,14 @@ use utoipa::ToSchema;
 pub use change::{
     Artifact, Change, Changed, Component, Deployment, History, HistoryEntry, Revision, Rollback, ServiceChange,
 };
+pub(crate) use change::moment;
 pub use keyvalue::{Bucket, Buckets, ExportedValue, Imported, Keys, Purged};
+pub use platform::{Hardening, Platform};
 pub use service::{Breaker, Candidate, Folder, Generation, Pending, Service, Services, Watch};
 
 mod change;
 mod keyvalue;
+mod platform;
 mod service;
 
 /// How the host stands, in one answer.
@@ -31,6 +34,8 @@ pub struct Status {
     pub listeners: Vec<Listener>,
     /// Connections to the listeners that are open now.
     pub connections: u64,
+    /// What it stands on, and what it is held by.
+    pub platform: Platform,
     /// How every service stands, ordered by name.
     pub services: Vec<Service>,
 }

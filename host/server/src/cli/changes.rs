@@ -153,6 +153,8 @@ pub struct Kv {
 #[derive(Debug, Subcommand)]
 pub enum KvCommand {
     /// List the buckets of a service, or the keys of one bucket.
+    ///
+    /// A key on each line. What a terminal would act on is escaped in it, as in `\n` and `\u{1b}`, and so is `\`.
     List {
         /// The service.
         #[arg(value_name = "NAME")]

@@ -36,7 +36,7 @@ const ADMIN_TOKEN: &str = "HOSTEL_ADMIN_TOKEN";
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long one may take that compiles: a large component takes minutes on a busy machine.
 const PATIENCE_FOR_CHANGES: Duration = Duration::from_mins(10);
-/// How long one may take that is sent any amount of data: as long as it listens to it.
+/// How long one may take that is sent any amount of data, or gathers it: as long as the host lets a connection live for that.
 const PATIENCE_FOR_TRANSFERS: Duration = Duration::from_hours(1);
 
 /// Why a host could not be asked, or did not answer.
@@ -60,6 +60,8 @@ pub(super) enum AskError {
     BrokenOff { place: Place, source: Box<dyn std::error::Error + Send + Sync> },
     #[error("cannot {action} `{}`; check the path, its permissions and the free space", .path.display())]
     File { action: &'static str, path: PathBuf, source: io::Error },
+    #[error("cannot write to standard output; check where it goes and the free space there")]
+    Output(#[source] io::Error),
     #[error("cannot ask anybody: the system gives no events")]
     Runtime(#[source] io::Error),
 }
@@ -76,7 +78,7 @@ impl From<&AskError> for Exit {
         match error {
             AskError::Address { .. } => Self::Configuration,
             AskError::Refused { problem, .. } => problem.exit(),
-            AskError::Runtime(_) | AskError::File { .. } => Self::Io,
+            AskError::Runtime(_) | AskError::File { .. } | AskError::Output(_) => Self::Io,
             AskError::Unanswered { .. }
             | AskError::Denied { .. }
             | AskError::Token { .. }
@@ -107,11 +109,19 @@ impl AskError {
             _ => None,
         }
     }
+
+    /// Whether it is only that nobody reads the answer any more, as in `hostel routes | head -1`.
+    pub(super) fn is_left(&self) -> bool {
+        matches!(self, Self::Output(error) if error.kind() == ErrorKind::BrokenPipe)
+    }
 }
 
 /// How a command ends that asked a host; says why it could not.
 pub(super) fn exit(asked: Result<Exit, AskError>) -> Exit {
     asked.unwrap_or_else(|error| {
+        if error.is_left() {
+            return Exit::Clean;
+        }
         fail(&error);
         Exit::from(&error)
     })
@@ -174,7 +184,7 @@ impl Question {
         Self { method, target, if_version: None, content, patience: PATIENCE_FOR_CHANGES }
     }
 
-    /// One that takes as long as there is something to be sent.
+    /// One that takes as long as there is something to be sent, or to be gathered before the answer begins.
     pub(super) fn transfer(method: Method, target: impl Into<String>, content: Content) -> Self {
         Self { patience: PATIENCE_FOR_TRANSFERS, ..Self::change(method, target, content) }
     }

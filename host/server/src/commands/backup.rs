@@ -22,7 +22,24 @@ fn written(asked: &cli::Backup, environment: Environment<'_>) -> Result<Exit, As
         say("error: a backup is not for a terminal; name a file, or send standard output to one");
         return Ok(Exit::Configuration);
     }
-    client.download(Question::change(Method::POST, "/v1/backup", Content::nothing()), file, &mut out)?;
+    client.download(question(), file, &mut out)?;
     out.finish()?;
     Ok(Exit::Clean)
+}
+
+/// The answer begins once both databases are copied, which may take long.
+fn question() -> Question {
+    Question::transfer(Method::POST, "/v1/backup", Content::nothing())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_backup_is_waited_for_as_long_as_an_import() {
+        let import = Question::transfer(Method::POST, "/v1/services/users/import", Content::nothing());
+        assert_eq!(question().patience, import.patience);
+        assert!(question().patience > Question::change(Method::POST, "/", Content::nothing()).patience);
+    }
 }

@@ -19,10 +19,11 @@ pub(super) fn named(revision: &str, digest: &str) -> String {
 /// Prints what changed, and gives it back.
 pub(super) fn show(answer: &Answer, json: bool) -> Result<Changed, AskError> {
     let changed: Changed = answer.read()?;
-    if json {
-        print_json(&answer.json);
-    } else {
-        print(told(&changed).as_bytes());
+    let printed = if json { print_json(&answer.json) } else { print(told(&changed).as_bytes()) };
+    match printed {
+        // It is changed all the same, and somebody may wait for what comes of it.
+        Err(error) if error.is_left() => {}
+        printed => printed?,
     }
     Ok(changed)
 }

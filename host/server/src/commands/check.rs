@@ -1,14 +1,20 @@
-//! `hostel check`: everything `up` would refuse, without touching any state.
+//! `hostel check`: everything `up` would refuse, without touching any state, and what the machine offers.
 
+use std::io::IsTerminal as _;
 use std::path::Path;
 
 use hostel_model::config::Problem;
 use hostel_sandbox::Sandbox;
+use hostel_sandbox::swap::Cleaning;
 
+use super::compile::compile_with;
+use super::listing::drawn;
 use super::report::{fail, number, say, show};
 use super::{Exit, start_platform};
+use crate::admin::view::Platform;
 use crate::config::{Environment, Loaded, Resolved, load, resolve};
 use crate::deploy::DeployRequest;
+use crate::hardening;
 use crate::host::StartError;
 
 /// Validates the configuration at `path` and the components it names.
@@ -37,6 +43,9 @@ pub(super) fn check(path: &Path, environment: Environment<'_>) -> Exit {
         number(plan.services.len(), "service"),
         number(routes, "route"),
     ));
+    let platform = Platform::of(hardening::kernel(), Cleaning::of_machine(), None);
+    let terminal = std::io::stderr().is_terminal();
+    say(drawn(["PLATFORM", "STATE"], platform.lines(), terminal).trim_end());
     Exit::Clean
 }
 
@@ -48,7 +57,7 @@ fn component_problems(loaded: &Loaded, request: &DeployRequest) -> Result<Vec<Pr
         return Ok(problems);
     }
     let (_data_plane, platform) = start_platform()?;
-    let sandbox = Sandbox::start(&loaded.plan.host, 0, &platform)?;
+    let sandbox = Sandbox::start(&loaded.plan.host, 0, compile_with(), &platform)?;
     for service in &request.services {
         if let Some(component) = &service.component
             && let Err(error) = sandbox.check(component)

@@ -19,9 +19,9 @@ fn answered(asked: &Explain, environment: Environment<'_>) -> Result<Exit, AskEr
     let answer = ask(&asked.asking, environment, &format!("/v1/explain?{}", query.finish()))?;
     let explanation: Explanation = answer.read()?;
     if asked.asking.json {
-        print_json(&answer.json);
+        print_json(&answer.json)?;
     } else {
-        print(shown(&explanation).as_bytes());
+        print(shown(&explanation).as_bytes())?;
     }
     Ok(match explanation.outcome {
         Outcome::Route => Exit::Clean,

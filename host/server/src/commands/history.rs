@@ -20,11 +20,11 @@ fn answered(asked: &cli::History, environment: Environment<'_>) -> Result<Exit, 
     let answer = Client::of(whom, environment)?.ask(Question::get(target))?;
     let History { entries, service: _ } = answer.read()?;
     if *json {
-        print_json(&answer.json);
+        print_json(&answer.json)?;
         return Ok(Exit::Clean);
     }
     let header = ["VERSION", "TIME", "CHANGE", "REVISION", "DIGEST", "SHARE", "LIVE SINCE", "BY", "KEPT", "WHY"];
-    print(listing(header, entries.iter().map(row).collect()).as_bytes());
+    print(listing(header, entries.iter().map(row).collect()).as_bytes())?;
     Ok(Exit::Clean)
 }
 

@@ -44,17 +44,17 @@ fn buckets(client: &Client, name: &str, json: bool) -> Result<Exit, AskError> {
     let answer = client.ask(Question::get(of_service(name, "/keyvalue")))?;
     let Buckets { buckets, service: _ } = answer.read()?;
     if json {
-        print_json(&answer.json);
+        print_json(&answer.json)?;
     } else {
         let row = |bucket: &crate::admin::view::Bucket| {
             [bucket.name.clone(), bucket.keys.to_string(), bucket.bytes.to_string()]
         };
-        print(listing(["BUCKET", "KEYS", "BYTES"], buckets.iter().map(row).collect()).as_bytes());
+        print(listing(["BUCKET", "KEYS", "BYTES"], buckets.iter().map(row).collect()).as_bytes())?;
     }
     Ok(Exit::Clean)
 }
 
-/// Page after page, a key on each line: as they are, or as JSON if they are to be read by a program.
+/// Page after page, a key on each line: for people, or as JSON if they are to be read by a program.
 fn keys(client: &Client, name: &str, bucket: &str, prefix: &str, json: bool) -> Result<Exit, AskError> {
     let path = of_service(name, &format!("/keyvalue/{}", segment(bucket)));
     let mut cursor: Option<String> = None;
@@ -66,11 +66,8 @@ fn keys(client: &Client, name: &str, bucket: &str, prefix: &str, json: bool) -> 
         }
         let answer = client.ask(Question::get(format!("{path}?{}", query.finish())))?;
         let page: Keys = answer.read()?;
-        for key in &page.keys {
-            // A text has a form in JSON.
-            let line = if json { serde_json::to_string(key).unwrap_or_default() } else { key.clone() };
-            print(format!("{line}\n").as_bytes());
-        }
+        let line = |key: &String| format!("{}\n", if json { in_json(key) } else { plain(key) });
+        print(page.keys.iter().map(line).collect::<String>().as_bytes())?;
         cursor = page.cursor;
         if cursor.is_none() {
             return Ok(Exit::Clean);
@@ -78,11 +75,40 @@ fn keys(client: &Client, name: &str, bucket: &str, prefix: &str, json: bool) -> 
     }
 }
 
+/// `key` as people read it: what it says stays on its line, and no terminal acts on it. Guests choose
+/// their keys, and are not trusted.
+fn plain(key: &str) -> String {
+    let letters = key.chars().map(|letter| match letter {
+        '\\' => "\\\\".to_owned(),
+        letter if is_acted_on(letter) => letter.escape_default().to_string(),
+        letter => letter.to_string(),
+    });
+    letters.collect()
+}
+
+/// The same as a text of JSON, which has escapes of its own.
+fn in_json(key: &str) -> String {
+    // A text has a form in JSON, in which everything below a space is escaped already.
+    let text = serde_json::to_string(key).unwrap_or_default();
+    let letters = text.chars().map(|letter| match letter {
+        letter if is_acted_on(letter) => format!("\\u{:04x}", u32::from(letter)),
+        letter => letter.to_string(),
+    });
+    letters.collect()
+}
+
+/// Whether a terminal does something else with it than showing it: control characters, ends of lines
+/// and paragraphs, and what turns the direction of what follows.
+fn is_acted_on(letter: char) -> bool {
+    letter.is_control()
+        || matches!(letter, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 fn get(client: &Client, name: &str, bucket: &str, key: &str) -> Result<Exit, AskError> {
     let target = of_service(name, &format!("/keyvalue/{}/{}", segment(bucket), segment(key)));
     match client.ask(Question::get(target)) {
         Ok(answer) => {
-            print(&answer.json);
+            print(&answer.json)?;
             Ok(Exit::Clean)
         }
         Err(error) if error.refused(StatusCode::NOT_FOUND).is_some() => {
@@ -112,9 +138,9 @@ fn import(client: &Client, name: &str, file: &Path, json: bool) -> Result<Exit, 
     let answer = client.ask(Question::transfer(Method::POST, of_service(name, "/import"), content))?;
     let Imported { keys } = answer.read()?;
     if json {
-        print_json(&answer.json);
+        print_json(&answer.json)?;
     } else {
-        print(format!("{name}: {} written\n", counted(keys)).as_bytes());
+        print(format!("{name}: {} written\n", counted(keys)).as_bytes())?;
     }
     Ok(Exit::Clean)
 }
@@ -125,13 +151,38 @@ fn purge(client: &Client, name: &str, bucket: Option<&str>, confirm: &str, json:
     let answer = client.ask(Question::change(Method::DELETE, target, Content::nothing()))?;
     let Purged { keys, bytes } = answer.read()?;
     if json {
-        print_json(&answer.json);
+        print_json(&answer.json)?;
     } else {
-        print(format!("{name}: {} and {bytes} bytes are gone\n", counted(keys)).as_bytes());
+        print(format!("{name}: {} and {bytes} bytes are gone\n", counted(keys)).as_bytes())?;
     }
     Ok(Exit::Clean)
 }
 
 fn counted(keys: u64) -> String {
     number(usize::try_from(keys).unwrap_or(usize::MAX), "key")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_stays_on_its_line_and_no_terminal_acts_on_it() {
+        for (key, shown) in [
+            ("user/1", "user/1"),
+            ("ü ☃ \u{1f600}", "ü ☃ \u{1f600}"),
+            ("a\nb\r\tc", r"a\nb\r\tc"),
+            (r"a\nb", r"a\\nb"),
+            ("\x1b]0;title\x07", r"\u{1b}]0;title\u{7}"),
+            ("\0\x7f\u{80}\u{9b}31m", r"\u{0}\u{7f}\u{80}\u{9b}31m"),
+            ("x\u{202e}y\u{2066}z\u{200f}\u{61c}", r"x\u{202e}y\u{2066}z\u{200f}\u{61c}"),
+            ("\u{2028}\u{2029}\u{85}", r"\u{2028}\u{2029}\u{85}"),
+            ("", ""),
+        ] {
+            assert_eq!(plain(key), shown, "{key:?}");
+            let json = in_json(key);
+            assert!(!json.chars().any(is_acted_on), "{json:?}");
+            assert_eq!(serde_json::from_str::<String>(&json).unwrap(), key, "{json}");
+        }
+    }
 }

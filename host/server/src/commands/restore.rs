@@ -10,6 +10,7 @@ use hostel_storage::backup::{Summary, restore as restored};
 use super::Exit;
 use super::admin_client::{AskError, exit};
 use super::report::{fail, number, say, show};
+use crate::admin::view::moment;
 use crate::cli;
 use crate::config::load;
 
@@ -45,8 +46,7 @@ fn input(file: &Path) -> io::Result<Box<dyn Read>> {
 }
 
 fn told(summary: &Summary, state: &Path) -> String {
-    let made = std::time::SystemTime::UNIX_EPOCH.checked_add(std::time::Duration::from_millis(summary.at_unix_ms));
-    let made = made.map_or_else(|| "some time".to_owned(), |made| humantime::format_rfc3339_seconds(made).to_string());
+    let made = humantime::format_rfc3339_seconds(moment(summary.at_unix_ms));
     let components = number(usize::try_from(summary.artifacts).unwrap_or(usize::MAX), "component");
     format!("restored into `{}` what was backed up at {made}: {components} and all records", state.display())
 }
@@ -68,5 +68,20 @@ fn ended(error: &StorageError) -> Exit {
         | StorageError::Closed { .. }
         | StorageError::Stream { .. }
         | StorageError::Thread { .. } => Exit::Io,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_backup_may_claim_to_be_of_any_time() {
+        let told = |at_unix_ms| told(&Summary { at_unix_ms, artifacts: 1, ..Summary::default() }, Path::new("state"));
+        let expected = "restored into `state` what was backed up at 2026-01-01T00:00:00Z: 1 component and all records";
+        assert_eq!(told(1_767_225_600_000), expected);
+        for claimed in [253_402_300_800_000, u64::MAX] {
+            assert!(told(claimed).contains(" at 9999-12-31T23:59:59Z: "), "{}", told(claimed));
+        }
     }
 }

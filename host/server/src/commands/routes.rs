@@ -17,7 +17,7 @@ fn answered(asking: &Asking, environment: Environment<'_>) -> Result<Exit, AskEr
     let answer = ask(asking, environment, "/v1/routes")?;
     let Routes { routes } = answer.read()?;
     if asking.json {
-        print_json(&answer.json);
+        print_json(&answer.json)?;
         return Ok(Exit::Clean);
     }
     let rows = routes.into_iter().map(|route| {
@@ -33,6 +33,6 @@ fn answered(asking: &Asking, environment: Environment<'_>) -> Result<Exit, AskEr
         ]
     });
     let header = ["LISTENER", "METHOD", "HOST", "PATH", "SERVICE", "REVISION"];
-    print(listing(header, rows.collect()).as_bytes());
+    print(listing(header, rows.collect()).as_bytes())?;
     Ok(Exit::Clean)
 }

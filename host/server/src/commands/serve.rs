@@ -11,12 +11,15 @@ use hostel_model::plan::ServicePlan;
 use hostel_model::platform::Platform;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::compile::compile_with;
+use super::hardened::harden;
 use super::report::{fail, say, show};
 use super::table::served;
 use super::{Exit, color, start_platform};
 use crate::config::{Loaded, load, problem_at, resolve};
 use crate::deploy::{DeployError, RejectReason};
 use crate::follow::{Follow, Started, Watched};
+use crate::hardening::{Level, Report, Unclean};
 use crate::host::{Host, HostSettings, StartError};
 use crate::line_writer::LineWriter;
 use crate::service_manager::{ServiceManager, State};
@@ -37,11 +40,18 @@ pub(super) struct Beginning<'a> {
     pub(super) inherited: Inherited,
     /// Whether listeners that have no certificate get one made for them.
     pub(super) tls: bool,
+    /// Whether the kernel holds the process.
+    pub(super) hardening: Level,
 }
 
 /// Serves until a signal.
 pub(super) fn up(beginning: Beginning<'_>) -> Exit {
-    let Beginning { path, environment, inherited, tls } = beginning;
+    let Beginning { path, environment, inherited, tls, hardening } = beginning;
+    // Before anything that starts a thread.
+    let hardened = match harden(hardening, path, &environment) {
+        Ok(hardened) => hardened,
+        Err(exit) => return exit,
+    };
     let (data_plane, platform) = match start_platform() {
         Ok(started) => started,
         Err(error) => return failed(&error),
@@ -50,6 +60,7 @@ pub(super) fn up(beginning: Beginning<'_>) -> Exit {
         Ok(log) => log,
         Err(error) => return failed(&StartError::Thread(error)),
     };
+    hardened.iter().for_each(Report::log);
     let mut watched = Watched::at(path, &platform);
     let mut loaded = load(path);
     watched.watch(&loaded);
@@ -74,8 +85,10 @@ pub(super) fn up(beginning: Beginning<'_>) -> Exit {
         admin_socket: loaded.plan.admin.socket.as_ref().map(|socket| loaded.root.join(socket)),
         admin_address: loaded.plan.admin.address,
         deploy: resolved.deploy,
+        egress: resolved.egress,
         access_log: Box::new(std::io::stdout()),
         inherited,
+        compile_with: compile_with(),
     };
     let audience = Audience { manager: ServiceManager::of(&environment), log };
     let plans = Plans { loaded, missing: resolved.missing, watched, started, environment };
@@ -134,10 +147,11 @@ async fn run(settings: HostSettings, plans: Plans, platform: Platform, audience:
             return not_started(&plans, &error);
         }
     };
+    let unclean = host.unclean();
     let deployer = host.deployer().clone();
     let orders = Box::new(move |order| deployer.ask_from_thread(order));
     match Follow::start(plans.watched, plans.started, Box::new(plans.environment), orders, &platform) {
-        Ok(follow) => serve_until_told(host, follow, signals, audience).await,
+        Ok(follow) => serve_until_told(host, follow, Told { signals, unclean }, audience).await,
         Err(error) => {
             host.shutdown().await;
             failed(&StartError::Thread(error))
@@ -168,14 +182,23 @@ impl Signals {
     }
 }
 
+/// What ends a host.
+struct Told {
+    signals: Signals,
+    unclean: Unclean,
+}
+
 #[expect(clippy::disallowed_methods, reason = "a second signal means at once, whatever is still at work")]
-async fn serve_until_told(host: Host, follow: Follow, mut signals: Signals, audience: &Audience) -> Exit {
+async fn serve_until_told(host: Host, follow: Follow, mut told: Told, audience: &Audience) -> Exit {
     let Audience { log, manager } = audience;
     // What was logged so far comes before the table.
     log.flush(LOG_PATIENCE);
     say(&served(&host));
     manager.tell(State::Ready);
-    signals.next().await;
+    let exit = tokio::select! {
+        _ = told.signals.next() => Exit::Clean,
+        () = told.unclean.wait() => Exit::Again,
+    };
     manager.tell(State::Stopping);
     drop(follow);
     // Through the log's thread: nobody waits here for a terminal that is not read.
@@ -183,9 +206,9 @@ async fn serve_until_told(host: Host, follow: Follow, mut signals: Signals, audi
     tokio::select! {
         () = host.shutdown() => {
             log.write(b"stopped\n".to_vec());
-            Exit::Clean
+            exit
         }
-        number = signals.next() => std::process::exit(128 + number),
+        number = told.signals.next() => std::process::exit(128 + number),
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::Exit;
 use super::admin_client::{Answer, AskError, Client, Question, client, exit};
 use super::changed::short;
-use super::listing::{listing, print, print_json};
+use super::listing::{is_left, listing, print, print_json};
 use super::report::number;
 use crate::admin::view::{Breaker, Folder, Scheme, Service, Status};
 use crate::cli;
@@ -23,15 +23,15 @@ pub(super) fn status(asked: &cli::Status, environment: Environment<'_>) -> Exit 
         Ok(client) => client,
         Err(error) => return exit(Err(error)),
     };
-    if asked.watch { watch(&client, asked.asking.json) } else { exit(once(&client, asked.asking.json)) }
+    exit(if asked.watch { watch(&client, asked.asking.json) } else { once(&client, asked.asking.json) })
 }
 
 fn once(client: &Client, json: bool) -> Result<Exit, AskError> {
     let (answer, status) = look(client)?;
     if json {
-        print_json(&answer.json);
+        print_json(&answer.json)?;
     } else {
-        print(shown(&answer, &status).as_bytes());
+        print(shown(&answer, &status).as_bytes())?;
     }
     Ok(Exit::Clean)
 }
@@ -42,8 +42,8 @@ fn look(client: &Client) -> Result<(Answer, Status), AskError> {
     Ok((answer, status))
 }
 
-/// Until the process is told to end. A host that is gone may come back.
-fn watch(client: &Client, json: bool) -> ! {
+/// Until the process is told to end, or nobody looks any more. A host that is gone may come back.
+fn watch(client: &Client, json: bool) -> Result<Exit, AskError> {
     let terminal = std::io::stdout().is_terminal() && !json;
     let mut before: Option<String> = None;
     loop {
@@ -55,14 +55,18 @@ fn watch(client: &Client, json: bool) -> ! {
             Err(error) => (format!("{error}\n"), error.to_string()),
         };
         if terminal {
-            print(format!("{CLEAR}{text}").as_bytes());
+            print(format!("{CLEAR}{text}").as_bytes())?;
         } else if before.as_ref() != Some(&told) {
             // An empty line between two blocks; a line of JSON needs none.
             let gap = if before.is_some() && !json { "\n" } else { "" };
-            print(format!("{gap}{text}").as_bytes());
+            print(format!("{gap}{text}").as_bytes())?;
         }
         before = Some(told);
         client.clock.pause_thread(LOOK_EVERY);
+        // There may be nothing to write for hours.
+        if is_left() {
+            return Ok(Exit::Clean);
+        }
     }
 }
 
@@ -95,6 +99,7 @@ fn shown(answer: &Answer, status: &Status) -> String {
         [format!("{scheme}://{}", listener.address), note.join(", ")]
     });
     text.push_str(&format!("\n{}", listing(["LISTENER", "NOTE"], listeners.collect())));
+    text.push_str(&format!("\n{}", listing(["PLATFORM", "STATE"], status.platform.lines())));
     let header = ["SERVICE", "REVISION", "DIGEST", "CANDIDATE", "FOLDER", "REQUESTS", "CALLS", "FAILURES", "NOTE"];
     text.push_str(&format!("\n{}", listing(header, status.services.iter().map(row).collect())));
     text

@@ -13,12 +13,13 @@ use hostel_model::digest::Digest;
 use hostel_model::grant::Secret;
 use hostel_model::limits::fixed;
 use hostel_model::name::ServiceName;
-use hostel_model::plan::{SecretPlan, SecretSource, ServicePlan};
+use hostel_model::plan::{EgressPlan, SecretPlan, SecretSource, ServicePlan};
 use hostel_model::units::ByteSize;
 
 use super::files::{Files, Unreadable};
 use super::{Environment, Loaded, problem_at};
 use crate::deploy::{DeployRequest, ServiceRequest};
+use crate::egress::EgressSettings;
 use crate::host::ListenerSettings;
 use crate::tls::{ListenerTls, TlsError};
 
@@ -31,6 +32,8 @@ pub struct Resolved {
     pub deploy: DeployRequest,
     /// Where to listen, certificates included.
     pub listeners: Vec<ListenerSettings>,
+    /// How services reach the outside, authorities included.
+    pub egress: EgressSettings,
     /// Why components of the request are not there.
     pub missing: BTreeMap<ServiceName, Problem>,
 }
@@ -75,9 +78,10 @@ pub fn resolve(loaded: &mut Loaded, environment: Environment<'_>) -> Resolved {
         ListenerSettings { plan: plan.clone(), tls }
     });
     let listeners = listeners.collect();
+    let egress = egress(loaded, &mut problems);
     loaded.problems.extend(problems);
     let reachable = loaded.plan.listeners.iter().map(|listener| listener.services.clone()).collect();
-    Resolved { deploy: DeployRequest { services, listeners: reachable }, listeners, missing }
+    Resolved { deploy: DeployRequest { services, listeners: reachable }, listeners, egress, missing }
 }
 
 /// Reads components and secrets again while a host serves. What cannot be read is told as a
@@ -116,6 +120,19 @@ pub fn resolve_running(
     loaded.problems.extend(warnings);
     last.0.retain(|name, _| loaded.plan.services.iter().any(|service| service.name == *name));
     services
+}
+
+/// Who is asked for names outside, and who is believed there beside those of the system.
+fn egress(loaded: &Loaded, problems: &mut Vec<Problem>) -> EgressSettings {
+    let EgressPlan { resolvers, authorities } = &loaded.plan.egress;
+    let mut settings = EgressSettings { resolvers: resolvers.clone(), ..EgressSettings::default() };
+    for file in authorities {
+        match crate::tls::authorities(file, &loaded.root) {
+            Ok(read) => settings.authorities.roots.extend(read.roots),
+            Err(error) => problems.push(unusable(loaded, &error)),
+        }
+    }
+    settings
 }
 
 fn request(service: &ServicePlan, component: Option<Arc<[u8]>>, secrets: BTreeMap<String, Secret>) -> ServiceRequest {

@@ -14,6 +14,7 @@ use super::Deployer;
 use super::order::{DeployError, RejectReason};
 use super::step::{Attempt, Step};
 use crate::dispatch::admission::{Permits, Queue};
+use crate::egress::Outlet;
 use crate::live::breaker::Breaker;
 use crate::live::tally::Tally;
 use crate::live::{LiveRevision, LiveService, Settings, Snapshot, Watch};
@@ -95,6 +96,7 @@ impl Deployer {
             Err(reason) => return Ok(Err(reason)),
         };
         let (permits, queue) = admission(&settings, current);
+        let outlet = self.outlet(name, &settings, current);
         let mut service = LiveService {
             name: name.clone(),
             settings,
@@ -106,6 +108,7 @@ impl Deployer {
             watch: None,
             permits,
             queue,
+            outlet,
             metrics: self.metrics.service(Some(name)),
         };
         service.watch = self.watch(&service, current, step);
@@ -139,6 +142,9 @@ impl Deployer {
             Ok((code, _)) => code,
             Err(reason) => return Ok(Err(reason)),
         };
+        if let Err(reason) = code.fits(&settings.limits) {
+            return Ok(Err(RejectReason::Component(reason)));
+        }
         let mut asks = settings.grants.asks();
         asks.0.extend(code.imports().iter().map(|import| format!("import {import}")));
         let spec = ServiceSpec {
@@ -166,6 +172,12 @@ impl Deployer {
         }
         let breaker = Breaker::new(settings.rollout.breaker);
         Ok(Ok(Arc::new(LiveRevision { compiled, asks, tally: Arc::new(Tally::default()), breaker })))
+    }
+
+    /// The way outside: the one there is, unless other hosts or another number of connections are granted.
+    fn outlet(&self, name: &ServiceName, settings: &Settings, current: Option<&Arc<LiveService>>) -> Arc<Outlet> {
+        let current = current.map(|current| &current.outlet);
+        Outlet::of(&settings.grants.outbound, settings.limits.connections, self.metrics.egress(name), current)
     }
 
     /// A comparison of what `step` brings with what served before; else the one under way. A share

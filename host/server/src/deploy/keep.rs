@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Weak;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use hostel_model::digest::{Digest, RevisionId};
 use hostel_model::name::ServiceName;
@@ -28,7 +28,7 @@ impl Deployer {
                 tracing::warn!(service = service.as_str(), error, "old revisions could not be collected");
             }
         }
-        if let Err(error) = self.sweep_artifacts() {
+        if let Err(error) = self.store.sweep(self.platform.clock.wall()) {
             let error = &error as &dyn std::error::Error;
             tracing::warn!(error, "unused components could not be collected");
         }
@@ -45,22 +45,47 @@ impl Deployer {
         let collected = collected.into_iter().map(|revision| (service.clone(), revision.number)).collect();
         self.store.journal.record(Batch { collected, ..Batch::default() }).map(drop)
     }
+}
 
-    /// Takes away components that no revision has, once they are old enough.
-    fn sweep_artifacts(&self) -> Result<(), StorageError> {
-        let artifacts = &self.store.artifacts;
-        let all = artifacts.list()?;
-        let mut named: BTreeSet<Digest> = BTreeSet::new();
-        for service in self.standings.keys() {
-            named.extend(self.store.journal.revisions(service)?.iter().map(|kept| kept.revision.digest));
-        }
-        let now = self.platform.clock.wall();
-        for digest in all.iter().filter(|digest| !named.contains(*digest)) {
-            if artifacts.age(digest, now)?.is_some_and(|age| age > UPLOAD_PATIENCE) {
-                artifacts.remove(digest)?;
+impl Store {
+    /// Takes away components that no revision has, once they are old enough. Only for the deployer and for
+    /// whoever holds it: one that is being deployed at this moment has no revision yet.
+    pub(crate) fn sweep(&self, now: SystemTime) -> Result<(), StorageError> {
+        for (digest, age) in self.undeployed(now)? {
+            if age > UPLOAD_PATIENCE {
+                self.artifacts.remove(&digest)?;
             }
         }
         Ok(())
+    }
+
+    /// Bytes of the components that no revision has, but for those that the next sweep takes away.
+    pub(crate) fn undeployed_bytes(&self, now: SystemTime) -> Result<u64, StorageError> {
+        let mut bytes = 0_u64;
+        for (digest, age) in self.undeployed(now)? {
+            if age <= UPLOAD_PATIENCE {
+                bytes = bytes.saturating_add(self.artifacts.size(&digest)?.unwrap_or_default());
+            }
+        }
+        Ok(bytes)
+    }
+
+    /// The components that no revision has, with the time since they came.
+    fn undeployed(&self, now: SystemTime) -> Result<Vec<(Digest, Duration)>, StorageError> {
+        // Before the journal is read: what comes to be named meanwhile is then found named.
+        let all = self.artifacts.list()?;
+        let mut named: BTreeSet<Digest> = BTreeSet::new();
+        for (service, entry) in self.journal.standings()? {
+            named.extend(entry.standing.held().map(|revision| revision.digest));
+            named.extend(self.journal.revisions(&service)?.iter().map(|kept| kept.revision.digest));
+        }
+        let mut undeployed = Vec::new();
+        for digest in all.into_iter().filter(|digest| !named.contains(digest)) {
+            if let Some(age) = self.artifacts.age(&digest, now)? {
+                undeployed.push((digest, age));
+            }
+        }
+        Ok(undeployed)
     }
 }
 

@@ -11,7 +11,10 @@ use bytes::Bytes;
 use futures::future::{Either, select};
 use hostel_model::failure::Failure;
 use hostel_model::name::ServiceName;
-use hostel_sandbox::{Call, CallContext, CallFuture, CallRefused, Deadline, GuestFailure, IncomingBody, ServiceCalls};
+use hostel_sandbox::{
+    Call, CallContext, CallFuture, CallRefused, Deadline, GuestFailure, IncomingBody, Outgoing, OutgoingFuture,
+    ServiceCalls,
+};
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
@@ -61,6 +64,10 @@ impl ServiceCalls for RootCalls {
         let (answer, answered) = oneshot::channel();
         self.dispatcher.platform.spawn.task(Box::pin(perform(prepared, record, bodies, answer)));
         Box::pin(async move { answered.await.unwrap_or(Err(CallRefused::Limit)) })
+    }
+
+    fn outside(&self, outgoing: Outgoing) -> OutgoingFuture {
+        self.reach(outgoing)
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use hostel_model::limits::HostLimits;
 use hostel_model::name::ServiceName;
-use hostel_model::plan::{ListenerPlan, Plan};
+use hostel_model::plan::{FilePlan, ListenerPlan, Plan};
 
 #[cfg(test)]
 mod tests;
@@ -23,6 +23,8 @@ pub(super) fn keys(started: &Plan, now: &Plan) -> Vec<&'static str> {
         ("drain", *drain != now.host.drain),
         ("listener", sockets(&started.listeners) != sockets(&now.listeners)),
         ("admin", started.admin != now.admin),
+        ("resolver", started.egress.resolvers != now.egress.resolvers),
+        ("outbound_ca", paths(&started.egress.authorities) != paths(&now.egress.authorities)),
     ];
     differing.into_iter().filter_map(|(key, differs)| differs.then_some(key)).collect()
 }
@@ -39,6 +41,11 @@ pub(super) fn reachable(started: &[ListenerPlan], now: &[ListenerPlan], before: 
         }
     };
     started.iter().enumerate().map(of).collect()
+}
+
+/// Files without where the configuration names them.
+fn paths(files: &[FilePlan]) -> Vec<&str> {
+    files.iter().map(|file| file.path.as_str()).collect()
 }
 
 /// Listeners without what can change while they listen, and without where the file says so.

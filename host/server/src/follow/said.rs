@@ -1,6 +1,7 @@
 //! What was logged already, so that a problem is told once and not at every change of something else.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use hostel_model::config::{Problem, Severity};
 
@@ -9,6 +10,7 @@ use hostel_model::config::{Problem, Severity};
 pub(super) struct Said {
     problems: BTreeSet<String>,
     keys: Vec<&'static str>,
+    out_of_reach: Vec<PathBuf>,
     failure: Option<String>,
 }
 
@@ -44,6 +46,19 @@ impl Said {
             tracing::warn!(keys, "changes of the configuration are not in force; restart the host for them");
         }
         self.keys = keys;
+    }
+
+    /// Logs which files the host keeps itself from reading since it started, if they are others than last time.
+    pub(super) fn out_of_reach(&mut self, files: Vec<PathBuf>) {
+        if !files.is_empty() && files != self.out_of_reach {
+            let files: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
+            tracing::warn!(
+                files = files.join(", "),
+                "files that the configuration names lie outside of what the host was hardened for; \
+                 restart it for them, or put them into the folder of the configuration"
+            );
+        }
+        self.out_of_reach = files;
     }
 
     /// Logs a failure of a deployment, unless it is the same as the last.

@@ -8,6 +8,7 @@ use hostel_model::platform::Platform;
 use hostel_sandbox::Sandbox;
 
 use super::{ListenerSettings, StartError};
+use crate::hardening::{Slots, SwapWatch, Unclean};
 use crate::live::LiveTable;
 use crate::metrics::{Levels, Metrics};
 use crate::tls::ListenerTls;
@@ -18,6 +19,11 @@ pub(super) struct Numbers {
     live: Arc<LiveTable>,
     /// The counters that others add to.
     pub(super) metrics: Arc<Metrics>,
+    /// How slots are cleaned now.
+    pub(super) slots: Arc<Slots>,
+    /// Whether they still can be: watched for as long as anybody counts.
+    pub(super) unclean: Unclean,
+    _swap: SwapWatch,
     certificates: Vec<(SocketAddr, Arc<ListenerTls>)>,
 }
 
@@ -27,16 +33,22 @@ impl Numbers {
         live: &Arc<LiveTable>,
         listeners: &[ListenerSettings],
         addresses: &[SocketAddr],
-    ) -> Self {
+        platform: &Platform,
+    ) -> Result<Self, StartError> {
         let certificates = listeners.iter().zip(addresses);
-        Self {
+        let slots = Arc::new(Slots::new(sandbox.cleaning()));
+        let (swap, unclean) = SwapWatch::start(sandbox, &slots, platform).map_err(StartError::Thread)?;
+        Ok(Self {
             sandbox: Arc::clone(sandbox),
             live: Arc::clone(live),
             metrics: Arc::new(Metrics::new()),
+            slots,
+            unclean,
+            _swap: swap,
             certificates: certificates
                 .filter_map(|(listener, address)| Some((*address, Arc::clone(listener.tls.as_ref()?))))
                 .collect(),
-        }
+        })
     }
 
     pub(super) fn levels(&self) -> Levels {

@@ -2,22 +2,25 @@
 //!
 //! A backup is not trusted: it may be cut short, damaged or forged. Nothing in it names a place;
 //! each of its files goes where the file of that name belongs, and there are no others. All of it
-//! is written beside the place where it will be, proved and synced, and put there in one step.
+//! is written apart from the place where it will be, proved and synced, before it is put there (`place.rs`).
+
+mod place;
 
 use std::collections::BTreeSet;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use hostel_model::digest::Digest;
 use sha2::{Digest as _, Sha256};
 
+use self::place::{Half, Place};
 use super::manifest::{MANIFEST, MANIFEST_BYTES_MAX, Manifest, Member, shown};
-use super::{Named, Summary, create, sweep};
+use super::{Named, Summary};
 use crate::artifact::Artifacts;
 use crate::database::Database;
-use crate::durable::{self, FILE_MODE, UNFINISHED};
+use crate::durable::FILE_MODE;
 use crate::error::StorageError;
 use crate::journal::{self, Journal};
 use crate::keyvalue;
@@ -27,70 +30,21 @@ use crate::state::StateFolder;
 const PIECE_BYTES: usize = 64 * 1024;
 
 /// Makes the state folder `state` of the backup that `input` holds. There must be nothing at `state`, or
-/// an empty folder. It is durable when this returns. Blocks for as long as that takes.
+/// an empty folder, which may be a mount point. It is durable when this returns. Blocks for as long as that takes.
 ///
 /// # Errors
 /// [`StorageError::NotEmpty`] if something is there, [`StorageError::NotABackup`],
 /// [`StorageError::Format`] and [`StorageError::Corrupt`] if `input` holds no whole backup that this
 /// host can read, [`StorageError::Stream`] if it cannot be read on, otherwise I/O. Nothing has changed then.
 pub fn restore(input: impl Read, state: &Path) -> Result<Summary, StorageError> {
-    let place = place(state)?;
-    let half = Half::make(&place)?;
+    let half = Half::make(Place::find(state)?)?;
     let summary = half.receive(input)?;
     half.prove()?;
-    half.put_in(&place)?;
+    half.put_in()?;
     Ok(summary)
 }
 
-/// Where the folder goes, with a name of its own in a folder that is there.
-fn place(state: &Path) -> Result<PathBuf, StorageError> {
-    let reading = StorageError::io("read", state);
-    match fs::read_dir(state) {
-        Ok(mut entries) => match entries.next() {
-            None => fs::canonicalize(state).map_err(reading),
-            Some(_) => Err(StorageError::NotEmpty { path: state.to_path_buf() }),
-        },
-        Err(error) if error.kind() == ErrorKind::NotADirectory => {
-            Err(StorageError::NotEmpty { path: state.to_path_buf() })
-        }
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            let Some(name) = state.file_name() else {
-                return Err(reading(error));
-            };
-            let parent = match state.parent() {
-                Some(parent) if !parent.as_os_str().is_empty() => parent,
-                _ => Path::new("."),
-            };
-            durable::create_folder(parent)?;
-            Ok(fs::canonicalize(parent).map_err(StorageError::io("read", parent))?.join(name))
-        }
-        Err(error) => Err(reading(error)),
-    }
-}
-
-/// The folder while it is not whole. Taken away when dropped.
-struct Half {
-    path: PathBuf,
-    /// It stands in its place: there is nothing to take away.
-    done: bool,
-}
-
 impl Half {
-    /// Makes the folder beside `place`, in the place of one that an earlier attempt left.
-    fn make(place: &Path) -> Result<Self, StorageError> {
-        let name = place.file_name().unwrap_or_default().to_string_lossy();
-        let path = place.with_file_name(format!(".{name}.{UNFINISHED}"));
-        sweep(&path)?;
-        create(&path)?;
-        let half = Self { path, done: false };
-        create(&half.folder().artifacts())?;
-        Ok(half)
-    }
-
-    fn folder(&self) -> StateFolder {
-        StateFolder::at(&self.path)
-    }
-
     /// Writes every file of the backup, each durably.
     fn receive(&self, input: impl Read) -> Result<Summary, StorageError> {
         let mut tar = tar::Archive::new(input);
@@ -115,7 +69,7 @@ impl Half {
     }
 
     fn write(&self, member: Member, mut entry: tar::Entry<'_, impl Read>) -> Result<(), StorageError> {
-        let path = member.path(&self.path);
+        let path = member.path(self.path());
         let writing = || StorageError::io("write", &path);
         let file = OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(&path);
         let mut file: File = file.map_err(StorageError::io("create", &path))?;
@@ -146,7 +100,7 @@ impl Half {
 
     /// Opens all of it as a start would, and reads it.
     fn prove(&self) -> Result<(), StorageError> {
-        let folder = StateFolder::open(&self.path)?;
+        let folder = StateFolder::open(self.path())?;
         Database::verify(&folder.control(), journal::LAYOUT)?;
         Database::verify(&folder.guests(), keyvalue::LAYOUT)?;
         let journal = Journal::open(&folder.control())?;
@@ -158,24 +112,6 @@ impl Half {
             }
         }
         Ok(())
-    }
-
-    fn put_in(mut self, place: &Path) -> Result<(), StorageError> {
-        durable::sync_folder(&self.folder().artifacts())?;
-        durable::sync_folder(&self.path)?;
-        // An empty folder gives way; one that is not empty any more does not.
-        fs::rename(&self.path, place).map_err(StorageError::io("put the restored state at", place))?;
-        self.done = true;
-        place.parent().map_or(Ok(()), durable::sync_folder)
-    }
-}
-
-impl Drop for Half {
-    fn drop(&mut self) {
-        if !self.done {
-            // What stays is swept by the next attempt.
-            let _swept_later = fs::remove_dir_all(&self.path);
-        }
     }
 }
 

@@ -49,6 +49,14 @@ const AT_THE_TOP: &[(&str, &str, &str)] = &[
     ("instances = -1", "`instances` is `-1`, which is out of range", "write a whole number"),
     ("instances = 1.5", "`instances` must be an integer, but this is a float", "write a whole number"),
     ("drain = \"2h\"", "`drain` is `2h`, which is out of range", "write `\"0s\"` to `\"1h\"`"),
+    ("resolver = 53", "`resolver` must be a string or an array, but this is an integer", "write `resolver = "),
+    ("resolver = []", "`resolver` is empty", "leave it out"),
+    ("resolver = [53]", "`resolver` must be a string, but this is an integer", "write `resolver = "),
+    ("resolver = \"localhost\"", "`localhost` is not the address of a resolver", "as in `127.0.0.1:5353`"),
+    ("resolver = \"127.0.0.1:0\"", "`127.0.0.1:0` is not the address of a resolver", "write an IP address"),
+    ("outbound_ca = \"a.pem\"", "`outbound_ca` must be an array, but this is a string", "write `outbound_ca = ["),
+    ("outbound_ca = [1]", "`outbound_ca` must be a string, but this is an integer", "write `outbound_ca = ["),
+    ("outbound_ca = [\" \"]", "`outbound_ca` names a file without a name", "write `outbound_ca = ["),
     ("drain = 2020-01-01", "`drain` must be a string, but this is a datetime", "`\"200ms\"`"),
     (
         "listener = { address = \"127.0.0.1:1\" }",
@@ -160,7 +168,17 @@ const IN_A_SERVICE: &[(&str, &str, &str)] = &[
         "keep one",
     ),
     ("calls = [\"A\"]", "`service.b.calls`: name `A` has `A` in it", "use only"),
-    ("outbound = [1]", "`service.b.outbound` must be a string", "write `outbound = []`"),
+    ("outbound = [1]", "`service.b.outbound` must be a string", "write `outbound = [\"https://api.example.com\"]`"),
+    ("outbound = \"https://a\"", "`service.b.outbound` must be an array, but this is a string", "write `outbound = ["),
+    ("outbound = [\"api.example\"]", "`api.example` names no scheme", "write `https://api.example`"),
+    (
+        "outbound = [\"https://a.b\", \"ftp://a.b\"]",
+        "`ftp://a.b` has the scheme `ftp`",
+        "write `https://` or `http://`",
+    ),
+    ("outbound = [\"https://a.b/c\"]", "`https://a.b/c` goes on after the host", "write `https://a.b`"),
+    ("outbound = [\"http://10.1.2.3/8\"]", "`10.1.2.3/8` has bits set beyond the first 8", "write `10.0.0.0/8`"),
+    ("outbound = [\"http://a.internal\"]", "`a.internal` is a service of this host", "name it in `calls`"),
     (
         "isolation = \"process\"",
         "`service.b.isolation` is `process`, which is no way to isolate",
@@ -250,7 +268,7 @@ fn the_version_must_be_there_and_known() {
 
 #[test]
 fn what_may_still_work_is_only_a_warning() {
-    let text = format!("version = 1\n{REST}calls = [\"aa\", \"zzz\", \"a\"]\noutbound = [\"api.example\"]\n");
+    let text = format!("version = 1\n{REST}calls = [\"aa\", \"zzz\", \"a\"]\n");
     let parsed = read(&text);
     assert!(parsed.is_valid());
     assert_eq!(
@@ -258,7 +276,6 @@ fn what_may_still_work_is_only_a_warning() {
         [
             "6: warning: service `a` may call `aa`, which does not exist; did you mean `a`?",
             "6: warning: service `a` may call `zzz`, which does not exist; add it, or leave it out here; until then such a call fails",
-            "7: warning: `api.example` will not be reached; leave it out: for now a service reaches only other services, at `http://NAME.internal/`, by `calls`",
         ]
     );
 }

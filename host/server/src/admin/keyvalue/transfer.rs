@@ -19,7 +19,7 @@ use hostel_model::limits::KeyValueLimits;
 use hostel_model::name::{BucketName, ServiceName};
 use hostel_storage::{Bucket, BucketUsage, KeyValue, KeyValueError};
 use http::header::CONTENT_TYPE;
-use http::{HeaderValue, Uri};
+use http::{HeaderMap, HeaderValue, Uri};
 
 use super::{UNLIMITED, problem_of};
 use crate::admin::api::json;
@@ -27,7 +27,7 @@ use crate::admin::audit::Audit;
 use crate::admin::context::{Context, Params};
 use crate::admin::outflow::{Outflow, outflow};
 use crate::admin::problem::Problem;
-use crate::admin::question::{linger, only, piece};
+use crate::admin::question::{linger, no_version, only, piece};
 use crate::admin::view;
 use crate::deploy::Author;
 
@@ -111,11 +111,13 @@ pub(in crate::admin) async fn import(
     Extension(who): Extension<Author>,
     params: Params,
     uri: Uri,
+    headers: HeaderMap,
     mut body: Body,
 ) -> Result<Response, Problem> {
     let audit = Audit::of(who, "kv import", params.text("name").to_owned());
     let imported = async {
         only(&uri, &[])?;
+        no_version(&headers)?;
         let _permit = context.transfer()?;
         let service = params.service()?;
         let mut import = Import::of(&context, &service)?;
@@ -149,13 +151,11 @@ impl<'a> Import<'a> {
         let keyvalue = context.deployer()?.store().keyvalue.clone();
         let snapshot = context.state.live.load();
         let limits = snapshot.services.get(service).map(|live| live.settings.limits.keyvalue.clone());
-        // The rate protects the disk from many guests, not from its operator.
-        let limits = KeyValueLimits { writes: u32::MAX, ..limits.unwrap_or_default() };
         Ok(Self {
             context,
             keyvalue,
             service: service.clone(),
-            limits,
+            limits: limits.unwrap_or_default(),
             waiting: BTreeMap::new(),
             waiting_keys: 0,
             waiting_bytes: 0,
@@ -210,7 +210,8 @@ impl<'a> Import<'a> {
     async fn write(&mut self) -> Result<(), Problem> {
         (self.waiting_keys, self.waiting_bytes) = (0, 0);
         for (name, entries) in std::mem::take(&mut self.waiting) {
-            let bucket = self.keyvalue.bucket(&self.service, &name, &self.limits);
+            // The rate protects the disk from many guests, not from its operator.
+            let bucket = self.keyvalue.bucket(&self.service, &name, &self.limits).unpaced();
             let keys = entries.len() as u64;
             self.set(&bucket, entries).await?;
             self.written += keys;

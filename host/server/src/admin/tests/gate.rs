@@ -149,3 +149,27 @@ fn the_port_of_http_may_be_left_out_of_an_origin() {
     assert_eq!(answer("localhost:80", "http://localhost"), 200);
     assert_eq!(answer("localhost:81", "http://localhost"), 403);
 }
+
+#[test]
+fn whoever_is_denied_is_counted_by_the_reason() {
+    let plane = Plane::new();
+    let authorization = plane.authorization();
+    let counted = |reason: &str| {
+        let (text, start) = (plane.get("/metrics").body, format!("hostel_admin_denied_total{{reason=\"{reason}\"}} "));
+        text.lines()
+            .find_map(|line| line.strip_prefix(&start)?.parse::<u64>().ok())
+            .expect("it is shown from the start")
+    };
+    assert_eq!(["token", "host", "origin"].map(counted), [0, 0, 0]);
+    let tcp = |headers: &[(&str, &str)]| plane.ask_tcp("GET /v1/status", headers).status;
+    assert_eq!(tcp(&[("Host", "localhost")]), 401);
+    assert_eq!(tcp(&[("Host", "localhost"), ("Authorization", "Bearer wrong")]), 401);
+    assert_eq!(["token", "host", "origin"].map(counted), [2, 0, 0]);
+    assert_eq!(tcp(&[("Host", "rebound.example"), ("Authorization", &authorization)]), 403);
+    assert_eq!(plane.ask("GET /v1/status", &[("Origin", "http://evil.example")]).status, 403);
+    assert_eq!(["token", "host", "origin"].map(counted), [2, 1, 1]);
+    // What is merely wrong, and what is answered, is no denial.
+    assert_eq!(tcp(&[("Host", "a@b"), ("Authorization", &authorization)]), 400);
+    assert_eq!(tcp(&[("Host", "localhost"), ("Authorization", &authorization)]), 200);
+    assert_eq!(["token", "host", "origin"].map(counted), [2, 1, 1]);
+}

@@ -110,3 +110,22 @@ fn a_purge_takes_away_what_it_names_and_nothing_else() {
     assert_eq!(get(&scene, "orders/keyvalue/default/d").text(), "4444");
     assert_eq!(purge("users/keyvalue?confirm=users"), json!({ "keys": 0, "bytes": 0 }));
 }
+
+#[test]
+fn a_condition_that_would_protect_nothing_is_refused() {
+    let scene = Scene::new();
+    fill(&scene, "users", "default", &[("a", b"1")]);
+    let line = r#"{"bucket":"default","key":"YQ==","value":"Mg=="}"#;
+    for (request, body) in [
+        ("DELETE /v1/services/users/keyvalue?confirm=users", ""),
+        ("DELETE /v1/services/users/keyvalue/default?confirm=users", ""),
+        ("POST /v1/services/users/import", line),
+    ] {
+        for version in ["\"1\"", "*", "nonsense"] {
+            let (status, kind, detail) = scene.send(request, &[("If-Match", version)], body.as_bytes()).problem();
+            assert_eq!((status, kind.as_str()), (400, "bad-request"), "{request} {version}");
+            assert!(detail.contains("has no version"), "{detail}");
+        }
+    }
+    assert_eq!(get(&scene, "users/keyvalue/default/a").text(), "1", "nothing was done");
+}

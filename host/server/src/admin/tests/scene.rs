@@ -9,7 +9,7 @@ use hostel_model::limits::HostLimits;
 use hostel_model::name::ServiceName;
 use hostel_model::standing::Standing;
 use hostel_model::units::ByteSize;
-use hostel_sandbox::Sandbox;
+use hostel_sandbox::{CompileWith, Sandbox};
 use hostel_storage::{Artifacts, Batch, Change, Journal, KeptRevision, KeyValue, NewEntry, StateFolder};
 use serde_json::Value;
 
@@ -23,6 +23,7 @@ pub(super) const EMPTY_COMPONENT: [u8; 8] = *b"\0asm\x0d\0\x01\0";
 pub(super) struct Scene {
     pub(super) plane: Plane,
     pub(super) store: Arc<Store>,
+    pub(super) deployer: DeployerHandle,
     pub(super) folder: StateFolder,
 }
 
@@ -51,15 +52,18 @@ impl Scene {
         });
         before(&store);
         let limits = HostLimits { instances: 4, memory_max: ByteSize::mib(16), ..HostLimits::default() };
-        let sandbox = Arc::new(Sandbox::start(&limits, ByteSize::GIB.0, &ground.platform).unwrap());
+        // Nothing here gets as far as being compiled.
+        let compile_with = CompileWith::program("no compiler in these tests", &[]);
+        let sandbox = Sandbox::start(&limits, ByteSize::GIB.0, compile_with, &ground.platform);
+        let sandbox = Arc::new(sandbox.unwrap());
         let state = ground.state();
         let (live, metrics) = (Arc::clone(&state.live), Arc::clone(&state.metrics));
         let platform = ground.platform.clone();
         let deployer =
             Deployer::new(sandbox, live, Arc::clone(&store), metrics, platform.clone(), limits.memory_max).unwrap();
         let deployer = DeployerHandle::start(deployer, &platform).unwrap();
-        assert!(state.deployer.set(deployer).is_ok());
-        Self { plane: Plane::with(ground, state), store, folder }
+        assert!(state.deployer.set(deployer.clone()).is_ok());
+        Self { plane: Plane::with(ground, state), store, deployer, folder }
     }
 
     /// What the Unix socket answers to a request with this body.

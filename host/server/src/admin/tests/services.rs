@@ -2,7 +2,7 @@
 
 use hostel_model::rollout::Weight;
 use hostel_model::standing::Standing;
-use hostel_storage::{Batch, Change};
+use hostel_storage::{Batch, Change, NewEntry};
 use serde_json::json;
 
 use super::scene::{Scene, name, record, revision};
@@ -83,4 +83,29 @@ fn a_history_is_newest_first_and_says_what_is_kept() {
         assert_eq!(scene.send(&line, &[], b"").problem().0, 400, "{query}");
     }
     assert_eq!(scene.send("GET /v1/services/nobody/history", &[], b"").problem().0, 404);
+}
+
+#[test]
+fn an_entry_may_claim_to_be_of_any_time() {
+    let scene = Scene::after(|store| {
+        let first = revision(1, b"one");
+        let standing = Standing::default().deployed(first, None).unwrap();
+        for at_unix_ms in [0, 253_402_300_799_999, 253_402_300_800_000, u64::MAX] {
+            let entry = NewEntry {
+                at_unix_ms,
+                service: name("users"),
+                revision: first.number,
+                digest: first.digest,
+                change: Change::Deployed,
+                by: String::new(),
+                why: String::new(),
+                standing: standing.clone(),
+            };
+            store.journal.record(Batch { entries: vec![entry], ..Batch::default() }).unwrap();
+        }
+    });
+    let history = scene.send("GET /v1/services/users/history", &[], b"").json();
+    let times: Vec<_> = history["entries"].as_array().unwrap().iter().map(|entry| entry["time"].clone()).collect();
+    let last = "9999-12-31T23:59:59.999Z";
+    assert_eq!(times, [last, last, last, "1970-01-01T00:00:00.000Z"]);
 }

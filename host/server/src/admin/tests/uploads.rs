@@ -1,12 +1,17 @@
 //! Uploads: what is kept, what is refused, and that nothing is left of what broke off.
 
+use std::fs::File;
 use std::io::Write;
 use std::net::Shutdown;
+use std::time::Duration;
 
 use hostel_model::digest::Digest;
 use hostel_model::limits::fixed;
+use hostel_model::standing::Standing;
+use hostel_storage::Change;
 
-use super::scene::{EMPTY_COMPONENT, Reply, Scene};
+use super::scene::{EMPTY_COMPONENT, Reply, Scene, record, revision};
+use crate::admin::artifacts::room::UNDEPLOYED_MAX;
 use crate::admin::context::UPLOADS_MAX;
 
 /// A file that begins as a component does and is `bytes` long.
@@ -156,4 +161,94 @@ fn parameters_that_are_not_known_are_refused() {
     let (status, _, detail) = scene.send("POST /v1/artifacts?digest=1", &[], &EMPTY_COMPONENT).problem();
     assert_eq!(status, 400);
     assert!(detail.contains("known are: none"), "{detail}");
+}
+
+/// Keeps a component that was uploaded `minutes` ago and takes `bytes`, without their being written.
+fn lies_there(scene: &Scene, content: &[u8], minutes: u64, bytes: u64) -> Digest {
+    let digest = scene.store.artifacts.put(content).unwrap();
+    let file = File::options().write(true).open(scene.folder.artifacts().join(format!("{digest}.wasm"))).unwrap();
+    file.set_len(bytes).unwrap();
+    let now = scene.plane.ground.platform.clock.wall();
+    file.set_modified(now - Duration::from_secs(60 * minutes)).unwrap();
+    digest
+}
+
+/// Waits until the component is taken away.
+#[track_caller]
+fn is_swept(scene: &Scene, digest: &Digest) {
+    let clock = &scene.plane.ground.platform.clock;
+    for _ in 0..3_000 {
+        if scene.store.artifacts.size(digest).unwrap().is_none() {
+            return;
+        }
+        clock.pause_thread(Duration::from_millis(10));
+    }
+    panic!("{:?}", scene.files());
+}
+
+#[test]
+fn what_nobody_deployed_goes_although_nobody_deploys_anything() {
+    let scene = Scene::after(|store| {
+        let live = revision(1, b"live");
+        record(store, "users", &[(Change::Deployed, live, Standing::default().deployed(live, None).unwrap())]);
+    });
+    let (old, young) = (lies_there(&scene, b"old", 61, 3), lies_there(&scene, b"young", 59, 5));
+    let live = lies_there(&scene, b"live", 10_000, 4);
+    assert_eq!(scene.send("POST /v1/artifacts", &[], &EMPTY_COMPONENT).status, 201);
+    is_swept(&scene, &old);
+    for digest in [young, live, Digest::of(&EMPTY_COMPONENT)] {
+        assert!(scene.store.artifacts.size(&digest).unwrap().is_some(), "{digest}");
+    }
+}
+
+#[test]
+fn nothing_is_swept_while_something_is_being_deployed() {
+    let scene = Scene::new();
+    let old = lies_there(&scene, b"old", 61, 3);
+    let hold = scene.plane.ground.runtime.block_on(scene.deployer.hold()).unwrap();
+    assert_eq!(scene.send("POST /v1/artifacts", &[], &EMPTY_COMPONENT).status, 201, "nobody waits for the sweep");
+    scene.plane.ground.platform.clock.pause_thread(Duration::from_millis(100));
+    assert!(scene.store.artifacts.size(&old).unwrap().is_some());
+    drop(hold);
+    is_swept(&scene, &old);
+}
+
+#[test]
+fn what_nobody_deploys_takes_no_more_than_its_room() {
+    let scene = Scene::after(|store| {
+        let live = revision(1, b"live");
+        record(store, "users", &[(Change::Deployed, live, Standing::default().deployed(live, None).unwrap())]);
+    });
+    // What serves does not count, nor what goes with the next sweep.
+    lies_there(&scene, b"live", 1, UNDEPLOYED_MAX.0);
+    lies_there(&scene, b"expired", 100, UNDEPLOYED_MAX.0);
+    let other = lies_there(&scene, b"other", 1, UNDEPLOYED_MAX.0 - 1_000);
+    let send = |bytes: usize| scene.send("POST /v1/artifacts", &[], &component(bytes));
+    let (status, kind, detail) = send(1_001).problem();
+    assert_eq!((status, kind.as_str()), (507, "storage-full"));
+    assert!(detail.contains("may take 1GiB together") && detail.contains("an hour after it came"), "{detail}");
+    // Of unknown length it might be as large as any.
+    let reply = scene.send_raw("POST /v1/artifacts", &[("Transfer-Encoding", "chunked")], b"0\r\n\r\n");
+    assert_eq!(reply.problem().0, 507);
+    // One that is on its way has its room already.
+    let mut stream = scene.begin("POST /v1/artifacts", &[("Content-Length", "600")]);
+    stream.write_all(&component(100)).unwrap();
+    let clock = &scene.plane.ground.platform.clock;
+    while scene.files().iter().all(|name| !name.contains("unfinished")) {
+        clock.pause_thread(Duration::from_millis(5));
+    }
+    assert_eq!(send(401).problem().0, 507);
+    assert_eq!(send(400).status, 201);
+    drop(stream);
+    nothing_unfinished(&scene);
+    assert_eq!(send(601).problem().0, 507);
+    // Its room is given back a moment after its file has gone.
+    let given_back = (0..3_000).any(|_| {
+        clock.pause_thread(Duration::from_millis(1));
+        send(600).status == 201
+    });
+    assert!(given_back);
+    assert_eq!(send(8).problem().0, 507);
+    scene.store.artifacts.remove(&other).unwrap();
+    assert_eq!(send(8).status, 201);
 }

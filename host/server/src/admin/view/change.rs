@@ -3,9 +3,19 @@
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use utoipa::ToSchema;
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{Ref, Schema};
+
+/// The last millisecond that RFC 3339 has room for: of the year 9999.
+const LAST_UNIX_MS: u64 = 253_402_300_799_999;
+
+/// The moment so long after the beginning of 1970, or the last one that can be written: a journal and a
+/// backup may say anything.
+pub(crate) fn moment(at_unix_ms: u64) -> SystemTime {
+    UNIX_EPOCH.checked_add(Duration::from_millis(at_unix_ms.min(LAST_UNIX_MS))).unwrap_or(UNIX_EPOCH)
+}
 
 /// A component that was taken.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]

@@ -23,7 +23,7 @@ fn listener(port: u16, more: &str) -> String {
 #[test]
 fn what_was_not_changed_needs_no_restart() {
     let text = format!(
-        "instances = 10\n{}",
+        "instances = 10\nresolver = [\"::1\"]\noutbound_ca = [\"a.pem\"]\n{}",
         listener(80, "tls = { certificates = [{ cert = \"cert.pem\", key = \"key.pem\" }] }")
     );
     let moved = format!("\n\n# A comment that moves all that follows.\n{text}");
@@ -41,6 +41,8 @@ fn each_key_of_the_host_needs_a_restart() {
         ("drain = \"1s\"", "drain"),
         ("[[listener]]\naddress = \"127.0.0.1:81\"", "listener"),
         ("[admin]\naddress = \"127.0.0.1:9090\"", "admin"),
+        ("resolver = \"127.0.0.1:5353\"", "resolver"),
+        ("outbound_ca = [\"extra.pem\"]", "outbound_ca"),
     ] {
         assert_eq!(keys(&started, &plan(text)), [key], "{text}");
     }

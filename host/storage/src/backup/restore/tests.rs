@@ -1,5 +1,7 @@
 //! Tests of what is not restored, and that nothing is left of it.
 
+use std::fs;
+
 use tar::EntryType;
 
 use super::super::tests::{Scene, component, users};
@@ -18,13 +20,13 @@ fn item(name: &str, bytes: &[u8]) -> Item {
 }
 
 /// A good backup, and the folder in which it is tried.
-struct Bench {
-    scene: Scene,
-    backup: Vec<u8>,
+pub(super) struct Bench {
+    pub(super) scene: Scene,
+    pub(super) backup: Vec<u8>,
 }
 
 impl Bench {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         let scene = Scene::new();
         (1..=2).for_each(|number| scene.deploy(number));
         scene.bucket().set("k".into(), b"value".to_vec()).await.unwrap();

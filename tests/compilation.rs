@@ -1,0 +1,134 @@
+//! Components that nobody should compile: what becomes of them, while others are served without a loss.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use hostel::deploy::{Author, DeployError, Order, What};
+use hostel_model::name::ServiceName;
+use hostel_model::units::ByteSize;
+
+use crate::harness::{Connection, Harness, Running, guest};
+use crate::reload::chance::Chance;
+
+/// Mutants that are tried, and the seed they come from.
+const MUTANTS: usize = 500;
+const SEED: u64 = 2_026;
+
+/// A component that says it answers requests, with this inside its one module.
+fn component(module: &str) -> Vec<u8> {
+    let export = r#"(instance $none) (export "wasi:http/incoming-handler@0.2.0" (instance $none))"#;
+    wat::parse_str(format!("(component (core module {module}) {export})")).unwrap()
+}
+
+/// Values that live across loops: what a compiler keeps of it grows with their product.
+fn bomb(locals: usize, loops: usize) -> Vec<u8> {
+    let set: String = (0..locals).map(|n| format!("local.get {n} i32.const 1 i32.add local.set {n} ")).collect();
+    let ends = "local.get 0 br_if 0 end ".repeat(loops);
+    component(&format!("(func (param i32) (local {}) {}{set}{ends})", "i32 ".repeat(locals), "loop ".repeat(loops)))
+}
+
+/// A host with one service, and limits of compiling that tests can wait for.
+fn host() -> Running {
+    Harness::new()
+        .compile(|limits| {
+            limits.cpu = Duration::from_secs(2);
+            limits.wall = Duration::from_secs(10);
+            limits.memory = ByteSize::mib(768);
+        })
+        .serves("hello", guest::HELLO_P2)
+        .start()
+}
+
+/// What deploying `bytes` would come to. Nothing is put in force.
+fn tried(host: &Running, bytes: &[u8]) -> Result<(), String> {
+    let deployer = host.host().deployer();
+    let digest = deployer.store().artifacts.put(bytes).unwrap();
+    let services = BTreeMap::from([(ServiceName::parse("tried").unwrap(), digest)]);
+    let what = What::Deploy { services, weight: None };
+    let order = Order { what, by: Author::Token, dry_run: true, if_version: None };
+    match deployer.ask_from_thread(order) {
+        Ok(_) => Ok(()),
+        Err(DeployError::Rejected(reasons)) => Err(reasons.first().unwrap().1.to_string()),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// Does `work` while two clients ask without pause, each on a connection of its own. How many
+/// answers they got: every one of them must be right.
+fn meanwhile(host: &Running, work: impl FnOnce()) -> u64 {
+    let (over, answers) = (AtomicBool::new(false), AtomicU64::new(0));
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                let mut connection = Connection::to(host.address());
+                while !over.load(Ordering::Relaxed) {
+                    connection.send("GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n");
+                    let answer = connection.read_answer("GET");
+                    assert!(answer.complete && answer.status == 200, "{}", answer.status);
+                    assert_eq!(answer.text(), "Hello, World!\n");
+                    answers.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+        let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+        over.store(true, Ordering::Relaxed);
+        done.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    });
+    answers.load(Ordering::Relaxed)
+}
+
+#[test]
+fn a_bomb_dies_in_a_process_of_its_own_and_no_request_is_lost() {
+    let host = host();
+    let answers = meanwhile(&host, || {
+        for (bytes, why) in [
+            (bomb(3_000, 1_000), "`compile-timeout`"),
+            (bomb(9_000, 4_000), "`compile-"),
+            (component(&format!("(func (local {}))", "i32 ".repeat(50_000))), "locals in one function"),
+            (component(&format!("(func {}{})", "block ".repeat(15_000), "end ".repeat(15_000))), "blocks inside"),
+            (component(&format!("(func {})", "nop ".repeat(7_600_000))), "bytes in one function"),
+        ] {
+            let began = Instant::now();
+            let refused = tried(&host, &bytes).unwrap_err();
+            assert!(refused.contains(why), "{refused}");
+            assert!(began.elapsed() < Duration::from_secs(20), "{refused}: after {:?}", began.elapsed());
+        }
+    });
+    assert!(answers > 100, "only {answers} answers while bombs were compiled");
+    // What is honest is compiled as before.
+    tried(&host, &std::fs::read(guest::HELLO_P3).unwrap()).unwrap();
+}
+
+#[test]
+fn five_hundred_mutants_are_compiled_or_refused_and_no_request_is_lost() {
+    let host = host();
+    let whole = component(
+        r#"(memory 1) (table 4 funcref) (global (mut i32) (i32.const 1)) (elem (i32.const 0) $f $f)
+        (data (i32.const 8) "some data")
+        (func $f (param i32) (result i32) (local i64)
+            (block $out (loop $again
+                (br_if $out (i32.eqz (local.get 0)))
+                (local.set 0 (i32.sub (local.get 0) (i32.const 1)))
+                (i32.store (i32.const 16) (local.get 0))
+                (br $again)))
+            (call_indirect (param i32) (result i32) (i32.load (i32.const 16)) (i32.const 1)))"#,
+    );
+    let mut chance = Chance::of(SEED);
+    let (mut invalid, mut others) = (0, 0);
+    let answers = meanwhile(&host, || {
+        for number in 0..MUTANTS {
+            let mut mutant = whole.clone();
+            for _ in 0..=chance.below(3) {
+                let place = 8 + chance.below(mutant.len() - 8);
+                mutant[place] ^= 1 << chance.below(8);
+            }
+            let reason = tried(&host, &mutant).err().unwrap_or_default();
+            assert!(!reason.contains("could not start its compiler"), "mutant {number}: {reason}");
+            assert!(!reason.contains("answered wrongly"), "mutant {number}: {reason}");
+            *(if reason.contains("not a WebAssembly component") { &mut invalid } else { &mut others }) += 1;
+        }
+    });
+    assert!(invalid > 50 && others > 50, "{invalid} invalid, {others} others: that tries little");
+    assert!(answers > 100, "only {answers} answers while mutants were compiled");
+}
