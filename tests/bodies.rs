@@ -125,13 +125,6 @@ fn trailers_of_a_request_do_not_disturb_its_body() {
     }
 }
 
-/// Resident memory of a process in bytes.
-fn resident(id: u32) -> u64 {
-    let text = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap();
-    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-    line.trim().trim_end_matches(" kB").trim().parse::<u64>().unwrap() * 1024
-}
-
 /// A piece of a body that repeats only after a long time.
 fn piece(n: usize) -> Vec<u8> {
     (0..64 * 1024_usize).map(|at| ((at * 31) ^ (n * 7) ^ (at >> 8)) as u8).collect()
@@ -202,9 +195,9 @@ fn a_body_of_100_mib_passes_through_in_bounded_memory() {
     let mut process = Process::up(folder.path());
     for path in ["/p2", "/p3"] {
         stream(&process, path, 16);
-        let before = resident(process.id());
+        let before = process.resident();
         stream(&process, path, 1_600);
-        let grown = resident(process.id()).saturating_sub(before);
+        let grown = process.resident().saturating_sub(before);
         assert!(grown < ByteSize::mib(30).0, "{path}: grew by {grown} bytes");
     }
     assert_eq!(process.stop().code(), Some(0));

@@ -1,7 +1,5 @@
 //! What `hostel-crash` shows, in so few rounds that it runs with all other tests; and that it would notice a loss.
 
-#[path = "reload/chance.rs"]
-mod chance;
 mod child;
 mod expect;
 mod host;
@@ -12,6 +10,8 @@ mod shared;
 mod storage;
 mod tally;
 mod value;
+
+use crate::reload::chance;
 
 use self::rounds::Settings;
 use self::tally::Tally;

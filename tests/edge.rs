@@ -11,6 +11,7 @@ mod http2;
 mod http2_heads;
 mod http2_slow;
 mod methods;
+mod nearly;
 mod paths;
 mod pipelines;
 mod redirects;

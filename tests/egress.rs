@@ -8,6 +8,8 @@ mod secured;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
+use hostel_model::limits::Limits;
+
 use crate::harness::{Answer, Dns, Harness, Running, guest};
 
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -18,10 +20,18 @@ fn host(dns: &Dns, outbound: &[&str]) -> Running {
 }
 
 fn harness(dns: &Dns, outbound: &[&str]) -> Harness {
+    limited(dns, outbound, |_limits| ())
+}
+
+/// The same with other limits.
+fn limited(dns: &Dns, outbound: &[&str], change: impl Fn(&mut Limits)) -> Harness {
     let mut harness = Harness::new().resolver(dns.address());
     for (name, component) in [("p2", guest::CALLER_P2), ("p3", guest::CALLER_P3)] {
         harness = harness.serves(name, component).outbound(outbound);
-        harness = harness.limits(|limits| limits.deadline = Duration::from_secs(20));
+        harness = harness.limits(|limits| {
+            limits.deadline = Duration::from_secs(20);
+            change(limits);
+        });
     }
     harness
 }

@@ -1,5 +1,6 @@
 //! The second wall: what a process cannot do that was hardened, and what a hardened host still does.
 
+mod compiler;
 mod forbidden;
 mod reach;
 mod serving;

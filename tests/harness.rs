@@ -22,7 +22,7 @@ mod wait;
 pub use bench::Bench;
 pub use client::{Answer, Connection};
 pub use dns::Dns;
-pub use frames::{Frames, PREFACE, block, kind};
+pub use frames::{Frames, PREFACE, block, frame, kind};
 pub use http2::Http2;
 pub use log::Captured;
 pub use process::{Process, compile_with};

@@ -1,7 +1,11 @@
 //! Each limit holds just where it says: what stays below it is served, what goes past it is refused by its name.
 
 mod calls;
+mod memory;
+mod nearly;
+mod output;
 mod storage;
+mod tables;
 mod time;
 
 use std::time::Duration;

@@ -1,6 +1,7 @@
 //! The command: its exit codes, its signals, what it says, and what it remembers.
 
 mod check;
+mod limits;
 mod sockets;
 
 use std::fs;

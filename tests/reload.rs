@@ -3,7 +3,7 @@
 //! The scenarios are those of the program, and so is the load. What they count must be right
 //! here too: nothing lost, nothing mixed. Times and memory are judged by the program alone.
 
-mod admin;
+pub mod admin;
 mod backup;
 mod bad;
 mod broken;

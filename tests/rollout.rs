@@ -15,6 +15,7 @@ mod approval;
 mod breaker;
 mod drift;
 mod kept;
+mod moment;
 mod refused;
 mod share;
 

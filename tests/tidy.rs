@@ -6,6 +6,7 @@
 mod coverage;
 mod documents;
 mod layers;
+mod limits;
 mod source;
 
 use std::fs;

@@ -13,6 +13,7 @@ use std::{env, fs};
 /// The code of this package, what it stands on, and the versions of everything else.
 const SOURCES: [&str; 3] = ["src", "../model/src", "../../Cargo.lock"];
 
+#[expect(clippy::disallowed_methods, reason = "cargo tells a build script by variables where it is and what for")]
 fn main() -> Result<(), Box<dyn Error>> {
     let package = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?);
     let mut files = Vec::new();

@@ -119,7 +119,7 @@ fn path(client: usize, index: usize) -> String {
 }
 
 fn write(request: Request, client: usize, index: usize) -> Request {
-    if index % 3 == 0 { request.body(value(client, index)) } else { request.body("") }
+    if index.is_multiple_of(3) { request.body(value(client, index)) } else { request.body("") }
 }
 
 fn value(client: usize, index: usize) -> String {

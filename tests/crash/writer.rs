@@ -29,7 +29,7 @@ pub fn write(state: &Path, plan: Plan, from: &[u64], early: bool) {
         }
         // A lane ends only if something went wrong. The process ends with the first.
         if let Some(ended) = lanes.join_next().await {
-            say(&Said::Failed(ended.map_or_else(|error| described(&error), |failed| failed)));
+            say(&Said::Failed(ended.unwrap_or_else(|error| described(&error))));
         }
     });
 }

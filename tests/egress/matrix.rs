@@ -1,14 +1,15 @@
 //! Every way to spell an address that is nobody's to reach, and every way to hide one behind a name: no connection.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener};
 
-use super::{LOOPBACK, ask, error, host, to};
-use crate::harness::{Dns, Upstream};
+use super::{LOOPBACK, ask, error, harness, host, to};
+use crate::harness::{Dns, Process, Upstream, guest};
 
 const HELLO: &str = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello";
 
 /// One address of each range that no service may reach, and some more of those most wanted.
-const TARGETS: [Ipv4Addr; 26] = [
+const TARGETS: [Ipv4Addr; 27] = [
     Ipv4Addr::new(127, 0, 0, 1),
     Ipv4Addr::new(127, 1, 2, 3),
     Ipv4Addr::new(127, 255, 255, 254),
@@ -18,6 +19,7 @@ const TARGETS: [Ipv4Addr; 26] = [
     Ipv4Addr::new(10, 255, 255, 255),
     Ipv4Addr::new(100, 64, 0, 1),
     Ipv4Addr::new(100, 127, 255, 254),
+    Ipv4Addr::new(168, 63, 129, 16),
     Ipv4Addr::new(169, 254, 169, 254),
     Ipv4Addr::new(169, 254, 170, 2),
     Ipv4Addr::new(172, 16, 0, 1),
@@ -53,6 +55,22 @@ const OTHERS: [&str; 14] = [
     "3fff::1",
     "2001:2::1",
     "5f00::1",
+];
+
+/// Names that no service was granted, some of which resolvers know by themselves, and ways to write a socket that is none.
+const NAMES: [&str; 12] = [
+    "localhost",
+    "localhost.",
+    "LOCALHOST",
+    "ip6-localhost",
+    "127.0.0.1.nip.io",
+    "example",
+    "canary",
+    "x.exampl",
+    "unix",
+    "unix%3A%2Frun%2Fadmin.sock",
+    "%2Frun%2Fadmin.sock",
+    "admin.sock",
 ];
 
 /// The same four bytes as readers of addresses have been known to take them.
@@ -101,13 +119,15 @@ fn disguises(address: Ipv4Addr) -> Vec<IpAddr> {
     .into()
 }
 
+#[expect(clippy::print_stdout, reason = "the counts are what it shows")]
 #[test]
 fn no_address_that_is_nobodys_is_ever_connected_to() {
     let (dns, canary) = (Dns::start(), Upstream::saying(HELLO));
     let port = canary.port();
     let host = host(&dns, &[&format!("http://*.example:{port}"), "https://api.example.com"]);
-    let mut tried = 0;
+    let (mut authorities, mut tried) = (BTreeSet::new(), 0);
     let mut refused = |authority: &str| {
+        authorities.insert(authority.to_owned());
         for caller in ["p2", "p3"] {
             let answer = ask(&host, caller, authority, "path=/");
             let said = error(&answer).to_owned();
@@ -122,7 +142,7 @@ fn no_address_that_is_nobodys_is_ever_connected_to() {
     for other in OTHERS {
         refused(&format!("[{other}]:{port}"));
     }
-    for name in ["localhost", "localhost.", "LOCALHOST", "ip6-localhost", "example", "canary", "x.exampl"] {
+    for name in NAMES {
         dns.says(name, &[LOOPBACK]);
         refused(&format!("{name}:{port}"));
     }
@@ -137,8 +157,14 @@ fn no_address_that_is_nobodys_is_ever_connected_to() {
         refused(&format!("alone{place}.example:{port}"));
         refused(&format!("mixed{place}.example:{port}"));
     }
-    assert!(tried >= 1_000, "{tried}");
+    assert!(authorities.len() >= 500, "{}", authorities.len());
     assert_eq!(canary.connections(), 0);
+    println!(
+        "egress matrix: {} addresses and names, {tried} requests, {} names asked for, {} connections at the canary",
+        authorities.len(),
+        dns.asked(),
+        canary.connections()
+    );
     let counted = |reason: &str, service: &str| {
         let line = format!("hostel_egress_denied_total{{service=\"{service}\",reason=\"{reason}\"}}");
         host.metric(&line).unwrap_or_default() as usize
@@ -150,26 +176,35 @@ fn no_address_that_is_nobodys_is_ever_connected_to() {
     }
 }
 
+#[expect(clippy::print_stdout, reason = "the counts are what it shows")]
 #[test]
 fn a_name_that_changes_its_mind_is_not_followed() {
     let (dns, canary) = (Dns::start(), Upstream::saying(HELLO));
     let port = canary.port();
-    let host = host(&dns, &[&format!("http://*.example:{port}")]);
-    // Nobody answers at the first: it is for documents, and made public here by nobody.
-    let public: IpAddr = "192.0.1.1".parse().unwrap();
-    for caller in ["p2", "p3"] {
-        let name = format!("{caller}.example");
-        dns.says_in_turn(&name, &[&[public], &[LOOPBACK]]);
-        let first = ask(&host, caller, &format!("{name}:{port}"), "path=/&connect=100000000");
-        assert!(!error(&first).contains("DestinationIpProhibited"), "{}", error(&first));
-        for _ in 0..10 {
-            let next = ask(&host, caller, &format!("{name}:{port}"), "path=/");
-            assert!(error(&next).contains("DestinationIpProhibited"), "{}", error(&next));
+    // Another address of this machine, where nobody listens, is granted; the canary's is not.
+    let host = host(&dns, &[&format!("http://*.example:{port}"), &format!("http://127.0.0.2:{port}")]);
+    // Anybody's by its form, and never given to anybody: whoever routes it routes it nowhere.
+    let public: IpAddr = "3000::1".parse().unwrap();
+    let mut tried = 0;
+    for (place, first) in [public, "127.0.0.2".parse().unwrap()].into_iter().enumerate() {
+        for caller in ["p2", "p3"] {
+            let name = format!("{caller}.r{place}.example");
+            dns.says_in_turn(&name, &[&[first], &[LOOPBACK]]);
+            let before = ask(&host, caller, &format!("{name}:{port}"), "path=/&connect=500000000");
+            let said = before.header("x-error").unwrap_or_default();
+            assert!(!said.contains("DestinationIpProhibited"), "{said}");
+            for _ in 0..10 {
+                let next = ask(&host, caller, &format!("{name}:{port}"), "path=/");
+                assert!(error(&next).contains("DestinationIpProhibited"), "{}", error(&next));
+                tried += 1;
+            }
         }
     }
     assert_eq!(canary.connections(), 0);
+    println!("egress rebinding: {tried} requests after the name changed, {} connections", canary.connections());
 }
 
+#[expect(clippy::print_stdout, reason = "the counts are what it shows")]
 #[test]
 fn the_same_name_with_its_network_granted_connects_once() {
     let (dns, upstream) = (Dns::start(), Upstream::saying(HELLO));
@@ -180,6 +215,7 @@ fn the_same_name_with_its_network_granted_connects_once() {
         let answer = ask(&host, caller, &format!("api.example:{}", upstream.port()), "path=/");
         assert_eq!((answer.status, answer.text().as_str(), answer.complete), (200, "hello", true), "{caller}");
         assert_eq!(upstream.connections(), count);
+        println!("egress control: {caller} with the network granted, {count} connections in all");
     }
     // The address itself is granted as well, and not another one of the same machine.
     let answer = ask(&host, "p2", &format!("127.0.0.1:{}", upstream.port()), "path=/");
@@ -190,14 +226,52 @@ fn the_same_name_with_its_network_granted_connects_once() {
 
 #[test]
 fn the_host_reaches_neither_itself_nor_its_administration() {
-    let dns = Dns::start();
+    let (dns, admin) = (Dns::start(), free_port());
     dns.says("own.example", &[LOOPBACK]);
-    let host = host(&dns, &["http://*.example:80"]);
+    let grants = ["http://*.example:80".to_owned(), format!("http://*.example:{admin}")];
+    let host = harness(&dns, &[&grants[0], &grants[1]]).admin(([127, 0, 0, 1], admin).into()).start();
     let port = host.address().port();
-    for authority in [format!("127.0.0.1:{port}"), format!("localhost:{port}"), "own.example:80".to_owned()] {
+    for authority in [
+        format!("127.0.0.1:{port}"),
+        format!("localhost:{port}"),
+        "own.example:80".to_owned(),
+        format!("127.0.0.1:{admin}"),
+        format!("localhost:{admin}"),
+        format!("own.example:{admin}"),
+    ] {
         for caller in ["p2", "p3"] {
-            let answer = ask(&host, caller, &authority, "path=/p2%3Fchain=");
+            let answer = ask(&host, caller, &authority, "path=/livez");
             assert!(error(&answer).contains("Denied") || error(&answer).contains("Prohibited"), "{authority}");
         }
     }
+}
+
+/// One that the system has just chosen, and that nobody else is given soon.
+fn free_port() -> u16 {
+    let chosen = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
+    chosen.expect("a port must be free").port()
+}
+
+#[test]
+fn the_resolver_of_the_configuration_is_asked_and_its_answers_are_judged() {
+    let (dns, canary, upstream) = (Dns::start(), Upstream::saying(HELLO), Upstream::saying(HELLO));
+    dns.says("api.example", &[LOOPBACK]);
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::copy(guest::CALLER_P3, folder.path().join("p3.wasm")).unwrap();
+    let text = format!(
+        "version = 1\nresolver = \"{}\"\n[[listener]]\naddress = \"127.0.0.1:0\"\n\
+         [service.p3]\ncomponent = \"p3.wasm\"\nroutes = [\"/p3\"]\n\
+         outbound = [\"http://api.example:{1}\", \"http://api.example:{2}\", \"http://127.0.0.0/8:{2}\"]\n",
+        dns.address(),
+        canary.port(),
+        upstream.port()
+    );
+    std::fs::write(folder.path().join("hostel.toml"), text).unwrap();
+    let mut process = Process::up(folder.path());
+    let ask = |port: u16| process.get(&format!("/p3?scheme=http&path=/&authority=api.example%3A{port}"));
+    let refused = ask(canary.port());
+    assert!(error(&refused).contains("DestinationIpProhibited"), "{}", error(&refused));
+    assert_eq!(ask(upstream.port()).text(), "hello");
+    assert_eq!((canary.connections(), upstream.connections(), dns.asked()), (0, 1, 2));
+    assert_eq!(process.stop().code(), Some(0));
 }

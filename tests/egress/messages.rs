@@ -74,6 +74,12 @@ fn addresses_that_need_a_guess_are_refused() {
         assert!(answer.header("x-error").is_some(), "{caller}: {}", answer.status);
     }
     assert_eq!(upstream.connections(), 0);
+    // Written as it should be, the same is sent.
+    for caller in ["p2", "p3"] {
+        let answer = ask(&host, caller, &format!("api.example:{port}"), "path=/");
+        assert_eq!((answer.status, answer.header("x-error")), (200, None), "{caller}");
+    }
+    assert_eq!(upstream.connections(), 2);
 }
 
 #[test]

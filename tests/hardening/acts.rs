@@ -1,4 +1,5 @@
-//! Holds itself as a host does and then does what a guest that got out would try: `hostel-acts LEVEL FOLDER OUTSIDE`.
+//! Holds itself as a host does and then does what a guest that got out would try: `hostel-acts LEVEL FOLDER OUTSIDE`;
+//! or as a process that compiles: `hostel-acts --compiler LEVEL`.
 //!
 //! What came of each act is one member of a line of JSON: `done`, the name of an
 //! error, or `untried`. System calls are only tried where a filter is in force: some
@@ -28,14 +29,24 @@ const VIRTUAL: i64 = 40;
 /// The same for the kernel's ciphers.
 const CIPHERS: i64 = 38;
 
+mod trapped;
+
 /// What to hold, and where to act.
 #[derive(Parser)]
 struct Arguments {
     level: String,
+    #[arg(default_value = ".")]
     folder: PathBuf,
+    #[arg(default_value = ".")]
     outside: PathBuf,
     #[arg(long)]
     nothing: bool,
+    /// Hold itself as a process that compiles.
+    #[arg(long)]
+    compiler: bool,
+    /// On a kernel that takes no more filters.
+    #[arg(long)]
+    exhausted: bool,
 }
 
 fn main() -> ExitCode {
@@ -44,6 +55,9 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let level = Level::from_str(&arguments.level, false).expect("LEVEL must be one");
+    if arguments.compiler {
+        return trapped::act(level, arguments.exhausted);
+    }
     let mut territory = Territory::of_every_host();
     territory.folder(&arguments.folder);
     territory.state(&arguments.folder.join(".hostel"));

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use super::landlock_abi;
 
 /// The program that tries, built together with the tests.
-const ACTS: &str = env!("CARGO_BIN_EXE_hostel-acts");
+pub(super) const ACTS: &str = env!("CARGO_BIN_EXE_hostel-acts");
 
 /// What a host does all day.
 const ALLOWED: [&str; 13] = [

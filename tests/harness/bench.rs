@@ -22,7 +22,7 @@ use hostel_model::plan::ListenerPlan;
 use hostel_model::platform::Platform;
 use hostel_model::rollout::Weight;
 use hostel_model::units::ByteSize;
-use hostel_sandbox::Sandbox;
+use hostel_sandbox::{CompileWith, Sandbox};
 use hostel_storage::{Artifacts, Journal, KeyValue, StateFolder};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -57,6 +57,15 @@ impl Bench {
 
     /// The same with so much memory for all instances.
     pub fn with_memory(budget: ByteSize) -> Self {
+        Self::with(budget, compile_with())
+    }
+
+    /// The same with another program that compiles.
+    pub fn compiling(compile_with: CompileWith) -> Self {
+        Self::with(ByteSize::GIB, compile_with)
+    }
+
+    fn with(budget: ByteSize, compile_with: CompileWith) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let platform = real_platform(runtime.handle().clone());
         let state = TempDir::new().unwrap();
@@ -67,7 +76,7 @@ impl Bench {
             keyvalue: KeyValue::open(&folder.guests(), &platform).unwrap(),
         });
         let limits = Harness::new().limits;
-        let sandbox = Arc::new(Sandbox::start(&limits, budget.0, compile_with(), &platform).unwrap());
+        let sandbox = Arc::new(Sandbox::start(&limits, budget.0, compile_with, &platform).unwrap());
         let (metrics, live) = (Arc::new(Metrics::new()), Arc::new(LiveTable::default()));
         let log = Captured::default();
         let lines = LineWriter::start("log", Box::new(log.clone()), metrics.log_lines_dropped.clone(), &platform);
@@ -160,6 +169,13 @@ impl Bench {
         let (metrics, memory_max) = (Arc::new(Metrics::new()), Harness::new().limits.memory_max);
         let (sandbox, live, store) = (Arc::clone(&self.sandbox), Arc::clone(&self.live), Arc::clone(&self.store));
         self.deployer = Deployer::new(sandbox, live, store, metrics, self.platform.clone(), memory_max).unwrap();
+    }
+
+    /// The same, with nothing compiled yet.
+    pub fn restart_without_code(&mut self, compile_with: CompileWith) {
+        let (limits, budget) = (Harness::new().limits, ByteSize::GIB.0);
+        self.sandbox = Arc::new(Sandbox::start(&limits, budget, compile_with, &self.platform).unwrap());
+        self.restart();
     }
 
     /// The live revision of each service.

@@ -42,6 +42,11 @@ impl Process {
         Self::spawn(Command::new(COMMAND).args(arguments))
     }
 
+    /// The same with variables of the environment.
+    pub fn run_with<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>, environment: &[(&str, &str)]) -> Self {
+        Self::spawn(Command::new(COMMAND).args(arguments).envs(environment.iter().copied()))
+    }
+
     /// `hostel up` on `folder`; returns once it serves.
     #[track_caller]
     pub fn up(folder: &Path) -> Self {
@@ -130,6 +135,14 @@ impl Process {
     /// The number of the process.
     pub fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Its resident memory in bytes.
+    #[track_caller]
+    pub fn resident(&self) -> u64 {
+        let text = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").trim().parse::<u64>().unwrap() * 1024
     }
 
     /// Sends it a signal.

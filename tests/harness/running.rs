@@ -44,7 +44,7 @@ impl Running {
             limits: harness.limits,
             listeners: harness.listeners.into_iter().map(|plan| listener(plan, &folder)).collect(),
             admin_socket: None,
-            admin_address: None,
+            admin_address: harness.admin,
             access_log: Box::new(log.clone()),
             inherited: Inherited::default(),
             compile_with: CompileWith { limits: harness.compile, ..compile_with() },

@@ -14,6 +14,7 @@ use hostel_model::name::{BucketName, ServiceName};
 use hostel_model::plan::{Isolation, ListenerPlan};
 use hostel_model::rollout::Rollout;
 use hostel_model::route::{HostPattern, RoutePattern};
+use hostel_model::tenant::{ServicePattern, Tenant, TenantLimits, TenantName, Tenants};
 use hostel_model::units::ByteSize;
 use hostel_sandbox::CompileLimits;
 
@@ -30,6 +31,8 @@ pub struct Harness {
     pub(super) state: Option<PathBuf>,
     pub(super) compile: CompileLimits,
     pub(super) egress: EgressSettings,
+    pub(super) admin: Option<SocketAddr>,
+    pub(super) tenants: Vec<Tenant>,
 }
 
 impl Harness {
@@ -48,6 +51,8 @@ impl Harness {
             state: None,
             compile: CompileLimits::default(),
             egress: EgressSettings::default(),
+            admin: None,
+            tenants: Vec::new(),
         }
     }
 
@@ -66,6 +71,7 @@ impl Harness {
             component: Some(bytes.into()),
             routes: Vec::new(),
             grants: Grants::default(),
+            callers: BTreeSet::new(),
             limits: Limits::default(),
             isolation: Isolation::Request,
             rollout: Rollout::default(),
@@ -117,6 +123,25 @@ impl Harness {
         self
     }
 
+    /// Services of other owners that may call it.
+    #[must_use]
+    pub fn callers(mut self, names: &[&str]) -> Self {
+        self.last().callers.extend(names.iter().map(|name| ServiceName::parse(name).unwrap()));
+        self
+    }
+
+    /// A tenant that owns `services` and the `hosts`, with these limits.
+    #[must_use]
+    pub fn tenant(mut self, name: &str, services: &str, hosts: &[&str], limits: TenantLimits) -> Self {
+        self.tenants.push(Tenant {
+            name: TenantName::parse(name).unwrap(),
+            services: ServicePattern::parse(services).unwrap(),
+            hosts: hosts.iter().map(|host| HostPattern::parse(host).unwrap()).collect(),
+            limits,
+        });
+        self
+    }
+
     /// Hosts outside it may reach.
     #[must_use]
     pub fn outbound(mut self, texts: &[&str]) -> Self {
@@ -129,6 +154,13 @@ impl Harness {
     #[must_use]
     pub fn resolver(mut self, address: SocketAddr) -> Self {
         self.egress.resolvers.push(address);
+        self
+    }
+
+    /// Where its admin plane listens, besides its socket.
+    #[must_use]
+    pub fn admin(mut self, address: SocketAddr) -> Self {
+        self.admin = Some(address);
         self
     }
 
@@ -227,7 +259,7 @@ impl Harness {
     /// What is to be deployed.
     pub fn request(&self) -> DeployRequest {
         let listeners = self.listeners.iter().map(|listener| listener.services.clone()).collect();
-        DeployRequest { services: self.services.clone(), listeners }
+        DeployRequest { services: self.services.clone(), listeners, tenants: Tenants::of(self.tenants.clone()) }
     }
 
     /// Starts it.

@@ -63,6 +63,29 @@ fn a_client_stays_with_its_revision_where_it_is_to() {
     }
 }
 
+/// The cookie comes with the answer of the service that was asked, though another needs it.
+#[test]
+fn a_client_stays_with_its_revision_of_a_service_that_is_only_called() {
+    let (mut bench, guest) = (Bench::new(), revisions());
+    let scenario = Harness::new()
+        .service_of("users", guest.revision(1))
+        .rollout(|rollout| rollout.sticky = Sticky::Cookie)
+        .serves("front", crate::harness::guest::CALLER_P2)
+        .calls(&["users"]);
+    bench.deploy(&scenario).unwrap();
+    bench.users(&guest.revision(2), Some(50)).unwrap();
+    let path = "/front?scheme=http&authority=users.internal&path=/users";
+    let first = bench.get(path);
+    let cookie = first.header("set-cookie").and_then(|cookie| cookie.split(';').next()).unwrap();
+    let anew: std::collections::BTreeSet<_> = (0..40).map(|_| bench.get(path).text()).collect();
+    assert_eq!(anew.len(), 2, "without the cookie both serve");
+    for _ in 0..20 {
+        let answer = bench.request(path).header("cookie", cookie).send();
+        assert_eq!((answer.status, answer.text()), (200, first.text()));
+        assert!(answer.header("set-cookie").is_none());
+    }
+}
+
 /// Deploys `bytes` on a running host, and asks until the live revision is `expected`.
 fn taken_back(host: &Running, bytes: &[u8], weight: Option<u8>, expected: &str) -> usize {
     host.deploy_bytes("users", bytes, weight);

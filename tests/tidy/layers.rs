@@ -57,7 +57,16 @@ const ORDER: &[&[&[&str]]] = &[
         &["machine"],
         &["edge", "edge::aim", "edge::forwarded", "edge::headers"],
     ],
-    &[&["hardening"], &["line_writer"], &["sockets"], &["pace"], &["timer"], &["tls"], &["ingress::rewind"], &["ingress::addresses"]],
+    &[
+        &["hardening"],
+        &["line_writer"],
+        &["sockets"],
+        &["pace"],
+        &["timer"],
+        &["tls"],
+        &["ingress::rewind"],
+        &["ingress::addresses"],
+    ],
 ];
 
 #[test]

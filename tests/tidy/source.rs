@@ -45,9 +45,23 @@ fn rust_files() -> Vec<Source> {
 fn places(file: &Source, wanted: &str) -> Vec<String> {
     let lines = file.text.lines().enumerate();
     lines
-        .filter(|(_, line)| line.contains(wanted) && !line.trim_start().starts_with("//"))
+        .filter(|(_, line)| stands(line, wanted) && !line.trim_start().starts_with("//"))
         .map(|(line, _)| format!("{}: `{wanted}`", file.place(line)))
         .collect()
+}
+
+/// Whether `wanted` is there and is not the end of a longer word.
+fn stands(line: &str, wanted: &str) -> bool {
+    let is_part = |letter: char| letter.is_alphanumeric() || letter == '_';
+    let begins_a_word = wanted.starts_with(is_part);
+    line.match_indices(wanted).any(|(place, _)| !(begins_a_word && line[..place].ends_with(is_part)))
+}
+
+#[test]
+fn a_word_is_not_found_at_the_end_of_another() {
+    assert!(stands("use rand::Rng;", "rand::") && stands("(rand::random)", "rand::"));
+    assert!(!stands("use errand::Errand;", "rand::"));
+    assert!(stands("text// later", "// later") && stands("errand::x, rand::y", "rand::"));
 }
 
 #[test]

@@ -78,7 +78,7 @@ pub fn judge(
             }
             None => {
                 let fits = |line: &&Value| one.ask.expect.iter().any(|expect| fault(expect, one, line).is_none());
-                let place = free.iter().position(|line| fits(line)).or((!free.is_empty()).then_some(0));
+                let place = free.iter().position(fits).or((!free.is_empty()).then_some(0));
                 place.map(|place| free.swap_remove(place))
             }
         };

@@ -23,6 +23,7 @@ mod row;
 mod rows;
 mod spin;
 mod table;
+#[expect(dead_code, reason = "the tests use what this program does not")]
 mod text;
 mod trial;
 mod wasmtime;

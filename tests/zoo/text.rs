@@ -127,6 +127,28 @@ pub fn grows_table() -> Vec<u8> {
     handler(&body, "(table $table 1 funcref)")
 }
 
+/// Grows its table to so many elements, and gives up if it may not.
+pub fn grows_table_to(elements: u32) -> Vec<u8> {
+    let grow = format!("(table.grow $table (ref.null func) (i32.const {}))", elements - 1);
+    let body = format!("(if (i32.eq {grow} (i32.const -1)) (then unreachable))");
+    handler(&body, "(table $table 1 funcref)")
+}
+
+/// Makes so many resources of its own, and keeps them.
+pub fn keeps_resources(count: u32) -> Vec<u8> {
+    let outside = "(type $thing (resource (rep i32))) (core func $new (canon resource.new $thing))";
+    let core = format!(
+        r#"(import "host" "new" (func $new (param i32) (result i32)))
+            (func (export "handle") (param i32 i32) (local $left i32)
+                (local.set $left (i32.const {count}))
+                (loop $again
+                    (drop (call $new (i32.const 1)))
+                    (br_if $again (local.tee $left (i32.sub (local.get $left) (i32.const 1))))))"#
+    );
+    let given = r#"(with "host" (instance (export "new" (func $new))))"#;
+    component(&Parts { outside, core: &core, given, options: "" })
+}
+
 /// Calls itself with so many numbers in each frame of its stack that few of them fit.
 pub fn recurses_with_large_frames() -> Vec<u8> {
     const NUMBERS: usize = 4_000;

@@ -1,4 +1,4 @@
-//! Answers with 129 header fields of 10 bytes each, one more than may be sent.
+//! Answers with 129 header fields of 10 bytes each, one more than may be sent; or with `?count=`, their values of `?bytes=`.
 
 use behaviours_p2::answer::header;
 use behaviours_p2::{Reply, Request, serve};
@@ -7,6 +7,7 @@ serve!(handle);
 
 fn handle(request: Request, reply: Reply) {
     let count = request.query.number("count", 129);
-    let headers = (0..count).map(|n: u32| header(&format!("x-h-{n:03}"), "abc"));
+    let value = "a".repeat(request.query.number("bytes", 3));
+    let headers = (0..count).map(|n: u32| header(&format!("x-h-{n:03}"), &value));
     reply.start(200, headers.collect()).finish();
 }

@@ -1,10 +1,13 @@
-//! Answers completely and then waits for ever.
+//! Answers completely and then waits for ever, or for `?ms=`.
 
 use behaviours_p2::{Reply, Request, serve, wait};
 
 serve!(handle);
 
-fn handle(_request: Request, reply: Reply) {
+fn handle(request: Request, reply: Reply) {
     reply.text("done");
-    wait::for_ever();
+    match request.query.get("ms") {
+        Some(time) => wait::milliseconds(time.parse().unwrap_or(0)),
+        None => wait::for_ever(),
+    }
 }

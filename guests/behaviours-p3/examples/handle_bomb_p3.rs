@@ -1,17 +1,17 @@
-//! Makes handles and keeps them until the host has enough.
+//! Makes handles and keeps them until the host has enough, or `?count=` of them.
 //!
 //! `?kind=` is `fields`, `streams`, `futures` or `tasks`.
 
 use behaviours_p3::wasip3::http::types::{ErrorCode, Fields};
 use behaviours_p3::wasip3::wit_bindgen::yield_async;
 use behaviours_p3::wasip3::{spawn_local, wit_future, wit_stream};
-use behaviours_p3::{Answer, Request, serve, wait};
+use behaviours_p3::{Answer, Request, answer, serve, wait};
 use std::mem::forget;
 
 serve!(handle);
 
 async fn handle(request: Request) -> Answer {
-    loop {
+    for _ in 0..request.query.number("count", u64::MAX) {
         match request.query.text("kind") {
             "streams" => forget(wit_stream::new::<u8>()),
             "futures" => forget(wit_future::new::<Result<(), ErrorCode>>(|| Ok(()))),
@@ -23,4 +23,5 @@ async fn handle(request: Request) -> Answer {
             _ => forget(Fields::new()),
         }
     }
+    answer::text("kept")
 }

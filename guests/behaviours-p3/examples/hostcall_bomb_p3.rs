@@ -1,4 +1,4 @@
-//! Gives the host 16 MiB in one call; `?kind=` is `fields` or `keyvalue`.
+//! Gives the host 16 MiB in one call, or `?bytes=`; `?kind=` is `fields` or `keyvalue`.
 
 use behaviours_p3::host::wasi::keyvalue0_2_0_draft2::store;
 use behaviours_p3::wasip3::http::types::Fields;
@@ -7,7 +7,7 @@ use behaviours_p3::{Answer, Request, answer, serve};
 serve!(handle);
 
 async fn handle(request: Request) -> Answer {
-    let bytes = vec![b'x'; 16 * 1024 * 1024];
+    let bytes = vec![b'x'; request.query.number("bytes", 16 * 1024 * 1024)];
     let accepted = match request.query.text("kind") {
         "keyvalue" => store::open("default").is_ok_and(|bucket| bucket.set("bomb", &bytes).is_ok()),
         _ => Fields::new().append("x-bomb", &bytes).is_ok(),

@@ -1,4 +1,4 @@
-//! Asks for a tebibyte of random bytes and answers how many came.
+//! Asks for a tebibyte of random bytes, or for `?bytes=` of them, and answers how many came.
 //!
 //! In WASI 0.3 the number is the most that is wanted, so a host may give fewer.
 
@@ -7,6 +7,7 @@ use behaviours_p3::{Answer, Request, answer, serve};
 
 serve!(handle);
 
-async fn handle(_request: Request) -> Answer {
-    answer::text(&get_random_bytes(1 << 40).len().to_string())
+async fn handle(request: Request) -> Answer {
+    let wanted = request.query.number("bytes", 1 << 40);
+    answer::text(&get_random_bytes(wanted).len().to_string())
 }

@@ -12,12 +12,15 @@ use toml::de::DeTable;
 
 use crate::plan::{ADDRESS_DEFAULT, ListenerPlan, Plan};
 
+pub use overrule::{HostFlags, overrule};
 pub use problem::{Problem, Severity, Source};
 
 mod problem;
 mod section;
 
 mod root;
+
+mod overrule;
 
 mod listener;
 
@@ -26,6 +29,8 @@ mod admin;
 mod egress;
 
 mod service;
+
+mod tenant;
 
 mod grants;
 
@@ -89,6 +94,7 @@ pub fn parse(source: &Source, dropped: &[DroppedFile]) -> Parsed {
     if draft.drop_in {
         dropped::add(&mut draft, dropped, &mut report);
     }
+    tenant::own_routes(&mut draft);
     consistency::check(&draft, &mut report);
     finish(draft, report)
 }
@@ -119,6 +125,7 @@ fn finish(draft: root::Draft, report: problem::Report<'_>) -> Parsed {
         services: draft.services.into_values().map(|service| service.plan).collect(),
         host: draft.host,
         egress: draft.egress,
+        tenants: tenant::all(&draft.tenants),
     };
     Parsed { plan, problems }
 }

@@ -33,6 +33,8 @@ pub mod target;
 
 pub mod route;
 
+pub mod tenant;
+
 pub mod latency;
 
 pub mod rollout;

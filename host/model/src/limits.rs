@@ -8,7 +8,10 @@ use std::time::Duration;
 
 use crate::units::ByteSize;
 
+pub use origin::{Origin, Origins};
+
 pub mod fixed;
+mod origin;
 #[cfg(test)]
 mod tests;
 
@@ -59,6 +62,8 @@ pub struct Limits {
     pub connections: u32,
     /// What it may store.
     pub keyvalue: KeyValueLimits,
+    /// Where each of these comes from; those of `keyvalue` as `keyvalue.key`.
+    pub origins: Origins,
 }
 
 /// What one service may store in its buckets together.
@@ -90,6 +95,8 @@ pub struct HostLimits {
     pub instances: u32,
     /// How long what is in flight may go on once the host is told to stop.
     pub drain: Duration,
+    /// Where each of these comes from.
+    pub origins: Origins,
 }
 
 /// What a listening socket grants a client; the keys of `limits` of a `[[listener]]`.
@@ -138,6 +145,18 @@ pub struct ListenerLimits {
     pub reset_streams: u32,
     /// Streams the host itself may have to reset for a client's mistakes.
     pub reset_streams_local: u32,
+    /// Where each of these comes from.
+    pub origins: Origins,
+}
+
+impl Limits {
+    /// Makes the memory no larger than `host` lets any instance have; then the value comes from there.
+    pub fn fit_into(&mut self, host: &HostLimits) {
+        if host.memory_max < self.memory {
+            self.memory = host.memory_max;
+            self.origins.set("memory", host.origins.of("memory_max"));
+        }
+    }
 }
 
 impl Default for Limits {
@@ -160,6 +179,7 @@ impl Default for Limits {
             calls: 100,
             connections: 32,
             keyvalue: KeyValueLimits::default(),
+            origins: Origins::default(),
         }
     }
 }
@@ -178,7 +198,13 @@ impl Default for KeyValueLimits {
 
 impl Default for HostLimits {
     fn default() -> Self {
-        Self { memory_max: ByteSize::mib(128), memory_budget: None, instances: 256, drain: Duration::from_secs(30) }
+        Self {
+            memory_max: ByteSize::mib(128),
+            memory_budget: None,
+            instances: 256,
+            drain: Duration::from_secs(30),
+            origins: Origins::default(),
+        }
     }
 }
 
@@ -205,6 +231,7 @@ impl Default for ListenerLimits {
             connection_window: ByteSize::kib(256),
             reset_streams: 20,
             reset_streams_local: 128,
+            origins: Origins::default(),
         }
     }
 }

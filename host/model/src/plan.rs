@@ -14,6 +14,7 @@ use crate::network::Network;
 use crate::rollout::Rollout;
 use crate::route::RoutePattern;
 use crate::target::{PathRules, Underscores};
+use crate::tenant::Tenants;
 
 /// Where the host listens when nothing says otherwise: reachable from this machine only.
 pub const ADDRESS_DEFAULT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
@@ -38,6 +39,8 @@ pub struct Plan {
     pub host: HostLimits,
     /// How services reach the outside.
     pub egress: EgressPlan,
+    /// Who owns which services; what nobody owns is the operator's.
+    pub tenants: Tenants,
 }
 
 /// How services reach the outside, beyond what each of them is granted.
@@ -133,6 +136,8 @@ pub struct ServicePlan {
     pub secrets: BTreeMap<String, SecretPlan>,
     /// Services it may call.
     pub calls: BTreeSet<ServiceName>,
+    /// Services of other owners that may call it, if they are granted that as well.
+    pub callers: BTreeSet<ServiceName>,
     /// Hosts outside it may reach.
     pub outbound: BTreeSet<Outbound>,
     /// Its bounds.
@@ -198,6 +203,7 @@ impl ServicePlan {
             variables: BTreeMap::new(),
             secrets: BTreeMap::new(),
             calls: BTreeSet::new(),
+            callers: BTreeSet::new(),
             outbound: BTreeSet::new(),
             limits: Limits::default(),
             isolation: Isolation::Request,

@@ -75,6 +75,9 @@ pub enum CallRefused {
     Unavailable,
 }
 
+/// Refusals below one root request that the log tells of.
+const REFUSALS_TOLD: u32 = 8;
+
 /// What all instances that serve one root request share.
 pub struct CallTree {
     /// The id of the root request.
@@ -85,6 +88,7 @@ pub struct CallTree {
     calls_made: AtomicU32,
     depth_refused: AtomicBool,
     fan_out_refused: AtomicBool,
+    refusals_told: AtomicU32,
     violation: OnceLock<Failure>,
     client_left: AtomicBool,
     waits: Mutex<Waits>,
@@ -111,6 +115,7 @@ impl CallTree {
             calls_made: AtomicU32::new(0),
             depth_refused: AtomicBool::new(false),
             fan_out_refused: AtomicBool::new(false),
+            refusals_told: AtomicU32::new(0),
             violation: OnceLock::new(),
             client_left: AtomicBool::new(false),
             waits: Mutex::new(Waits::default()),
@@ -135,6 +140,12 @@ impl CallTree {
     /// Remembers that a call was refused for its depth.
     pub fn refuse_depth(&self) {
         self.depth_refused.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether one more refusal of the host below this root request goes into the log. A guest can be
+    /// refused as often as it asks; the counters know how often, and the first few say why.
+    pub fn tells_refusal(&self) -> bool {
+        self.refusals_told.fetch_add(1, Ordering::Relaxed) < REFUSALS_TOLD
     }
 
     /// What a failure of the root is called, given what was refused below it.

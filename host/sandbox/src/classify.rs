@@ -19,7 +19,9 @@ const HOSTCALL_WORDS: &str = "fuel allocated for hostcalls";
 pub(crate) fn classify(error: &wasmtime::Error, ledger: &Ledger) -> GuestFailure {
     let failure = if ledger.was_refused(Refusal::Cpu) {
         Failure::CpuLimit
-    } else if ledger.was_refused(Refusal::MemoryBudget) {
+    } else if ledger.was_refused(Refusal::MemoryBudget) || ledger.was_refused(Refusal::TenantMemory) {
+        // What others hold is not this guest's doing, and it may go well a moment later: neither
+        // `memory-limit` nor a reason to take a revision back.
         Failure::Overloaded
     } else if ledger.was_refused(Refusal::Memory) {
         Failure::MemoryLimit
@@ -32,7 +34,11 @@ pub(crate) fn classify(error: &wasmtime::Error, ledger: &Ledger) -> GuestFailure
     } else {
         Failure::Trap
     };
-    GuestFailure { failure, detail: format!("{error:#}"), trap: trap_code(error), cause: None }
+    let mut detail = format!("{error:#}");
+    if ledger.was_refused(Refusal::TenantMemory) {
+        detail.insert_str(0, "the `memory` of its tenant is used up: ");
+    }
+    GuestFailure { failure, detail, trap: trap_code(error), cause: None }
 }
 
 fn handles_ran_out(error: &wasmtime::Error) -> bool {

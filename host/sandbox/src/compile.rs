@@ -27,6 +27,7 @@ use crate::recent::Recent;
 use crate::reuse::{IdleAllowance, IdleInstances};
 use crate::service::{CompiledService, ServiceParts, ServiceSpec};
 use crate::state::InstanceState;
+use crate::tenant::TenantShare;
 
 /// How many instances were made, and how many live now.
 #[derive(Debug, Default)]
@@ -100,17 +101,32 @@ impl Sandbox {
 
     /// Compiles and links `bytes`, whose digest is `digest`, unless that was done
     /// lately. Takes seconds of processor time for a large component, in a process
-    /// of its own at the lowest priority, and waits for others that compile: call
+    /// of its own at a low priority, and waits for others that compile: call
     /// it on a thread of its own.
     ///
     /// # Errors
     /// When the bytes are not a component of a world this host runs, or it
     /// needs something that is not offered.
     pub fn code(&self, bytes: &[u8], digest: Digest) -> Result<Arc<Code>, CompileError> {
+        self.code_for(bytes, digest, None)
+    }
+
+    /// The same for a service of `tenant`, which compiles only so many at once.
+    ///
+    /// # Errors
+    /// As [`Sandbox::code`].
+    pub fn code_for(
+        &self,
+        bytes: &[u8],
+        digest: Digest,
+        tenant: Option<&TenantShare>,
+    ) -> Result<Arc<Code>, CompileError> {
         debug_assert_eq!(Digest::of(bytes), digest);
         if let Some(code) = self.cached(&digest) {
             return Ok(code);
         }
+        // Before a thread that compiles is taken: others need those.
+        let _slot = tenant.map(|tenant| tenant.compiling.take_from_thread());
         let (code, gone) = self.compiler.run(|| {
             // Somebody may have compiled the same while this waited.
             if let Some(code) = self.cached(&digest) {
@@ -177,13 +193,18 @@ impl Sandbox {
     }
 
     fn parts(&self, spec: &ServiceSpec, storage: &KeyValue) -> ServiceParts {
-        let bucket = |name: &BucketName| (name.clone(), storage.bucket(&spec.name, name, &spec.limits.keyvalue));
+        let quota = spec.tenant.as_ref().map(|tenant| &tenant.quota);
+        let bucket = |name: &BucketName| {
+            let bucket = storage.bucket(&spec.name, name, &spec.limits.keyvalue);
+            (name.clone(), bucket.sharing(quota.cloned()))
+        };
         ServiceParts {
             name: spec.name.clone(),
             buckets: spec.grants.keyvalue.iter().map(bucket).collect(),
             grants: spec.grants.clone(),
             limits: spec.limits.clone(),
             memory_budget: Arc::clone(&self.memory_budget),
+            tenant: spec.tenant.clone(),
             platform: self.platform.clone(),
             logs: LogRate::default(),
             counters: Arc::clone(&self.counters),

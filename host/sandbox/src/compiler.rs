@@ -3,13 +3,16 @@
 //! A component is a stranger's input to a large program, the compiler, which can
 //! be kept busy for minutes, can be made to take any amount of memory, and has
 //! bugs. None of these can be interrupted from within. So it runs in a child of
-//! this process, within limits of the system's making, and what it costs at
-//! worst is that deployment. Its result is machine code: it is loaded only if
+//! this process, within limits of the system's making: what time, memory and
+//! crashes cost at worst is that deployment. Its result is machine code: it is loaded only if
 //! it carries a seal with a key that was drawn for this one errand
-//! ([`hostel_model::artifact`]).
+//! ([`hostel_model::artifact`]). The child has that key, so the seal keeps out
+//! everybody else and not a compiler that a component has taken over: that the
+//! compiler is correct, also while it parses hostile bytes, stays among what
+//! has to be trusted.
 //!
-//! Threads that wait for children have the lowest priority, and so have the
-//! children: they get what those who serve leave.
+//! Threads that wait for children have a low priority, and so have the
+//! children: they get little of what those who serve want, and never nothing.
 
 use std::any::Any;
 use std::ffi::OsString;
@@ -20,7 +23,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use hostel_model::artifact::{Origin, SealKey, open};
+use hostel_model::artifact::{HEADER_BYTES, Origin, SEAL_BYTES, SealKey, open};
 use hostel_model::digest::Digest;
 use hostel_model::limits::fixed;
 use hostel_model::platform::Platform;
@@ -33,14 +36,24 @@ use crate::engine::{Generation, compatibility};
 use crate::error::{CompileError, SandboxError};
 use converse::{Bounds, converse};
 use errand::Errand;
+use first_to_go::FirstToGo;
 
 mod converse;
 pub(crate) mod errand;
+pub(crate) mod first_to_go;
 mod load;
 mod verdict;
 
-/// The least share of a core that the system gives: 15 parts to 1,024 of a thread that serves.
-pub(crate) const NICENESS: i32 = 19;
+/// 110 parts of a core to 1,024 of a thread that serves: on two cores that guests keep busy it is a fifth of a core,
+/// which compiles an interpreter of another language within [`fixed::COMPILE_WALL`]. The lowest priority is a seventh of that.
+pub(crate) const NICENESS: i32 = 10;
+/// Threads of one child at most: each takes addresses, and more than these hardly make it faster.
+const THREADS_MAX: usize = 8;
+/// Parts of the C library's heap. It would make as many as threads ask for at once, with 64 MiB of addresses
+/// each, and a machine of many cores would spend the child's addresses on nothing.
+const HEAPS: &str = "2";
+/// What an answer has besides the code: the letter of its kind, and what the code is sealed with.
+const AROUND_CODE_BYTES: u64 = (1 + HEADER_BYTES + SEAL_BYTES) as u64;
 /// Letters of a message that are passed on; it may hold a component's words.
 const MESSAGE_LETTERS: usize = 500;
 /// What the system calls the child.
@@ -54,7 +67,9 @@ pub(crate) fn build() -> Digest {
 /// Which program compiles, and what compiling one component may cost.
 ///
 /// The program calls [`crate::compile_for_parent`] at once when it is started
-/// with these arguments. It is of the same build as the one that asks.
+/// with these arguments. It is of the same build as the one that asks, and does
+/// nothing else: **what it answers is run**, with everything that this process
+/// may do. Nobody but who names it here can vouch for that.
 #[derive(Clone, Debug)]
 pub struct CompileWith {
     /// Its path.
@@ -65,14 +80,16 @@ pub struct CompileWith {
     pub limits: CompileLimits,
     /// How many are compiled at once: at least one, at most [`fixed::COMPILES_MAX`].
     pub at_once: u32,
+    /// Opened when this is made, which is before the process is hardened.
+    pub first_to_go: FirstToGo,
 }
 
 impl CompileWith {
-    /// This program, with one argument: the very file it was started from, even
+    /// This program, with these arguments: the very file it was started from, even
     /// if there is another one at its path by now.
     #[must_use]
-    pub fn this_program(argument: &str) -> Self {
-        Self::program("/proc/self/exe", &[argument])
+    pub fn this_program(arguments: &[&str]) -> Self {
+        Self::program("/proc/self/exe", arguments)
     }
 
     /// The program at `path` with these arguments.
@@ -82,6 +99,7 @@ impl CompileWith {
             arguments: arguments.iter().map(OsString::from).collect(),
             limits: CompileLimits::default(),
             at_once: fixed::COMPILES,
+            first_to_go: FirstToGo::open(),
         }
     }
 }
@@ -165,7 +183,10 @@ impl Compiler {
             tracing::error!(component = %digest, %error, "what a compiler answered is not loaded");
             CompileError::Refused { reason: format!("`compile-crash`: the compiler answered wrongly: {error}") }
         })?;
-        load::load(engine, &code).map_err(|error| CompileError::Refused { reason: readable(&format!("{error:#}")) })
+        // What is authentic is refused for want of memory, which says nothing about the component.
+        load::load(engine, &code).map_err(|error| CompileError::Interrupted {
+            reason: format!("its code could not be loaded: {}; try again", readable(&format!("{error:#}"))),
+        })
     }
 
     /// Starts a child for one errand. Its answer is a sealed artifact, or what purports to be one.
@@ -189,29 +210,35 @@ impl Compiler {
         let unavailable =
             |error: std::io::Error| CompileError::Unavailable { reason: format!("`{}`: {error}", program.display()) };
         // It needs nothing of what surrounds the host, whose secrets may be among it, and holds no folder.
-        let child = Command::new(program)
+        let mut command = Command::new(program);
+        command
             .arg0(CHILD_NAME)
             .args(arguments)
             .env_clear()
+            .env("MALLOC_ARENA_MAX", HEAPS)
+            .env("RAYON_NUM_THREADS", threads().to_string())
             .current_dir("/")
             // Ctrl-C at a terminal is for the host, which decides what ends.
             .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .map_err(unavailable)?;
+            .stderr(Stdio::piped());
+        let child = self.with.first_to_go.while_marked(|| command.spawn()).map_err(unavailable)?;
         let clock = self.platform.clock.as_ref();
         let bounds = Bounds {
             clock,
             until: clock.now().after(limits.wall),
-            // One byte says what kind of answer it is.
-            answer_bytes: limits.code.0.saturating_add(1),
+            answer_bytes: limits.code.0.saturating_add(AROUND_CODE_BYTES),
             words_bytes: fixed::COMPILE_WORDS.0,
         };
         let heard = converse(child, &[&errand.to_bytes(), bytes], &bounds).map_err(unavailable)?;
         verdict::judge(heard, limits)
     }
+}
+
+/// On how many threads a child compiles.
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, |cores| cores.get().min(THREADS_MAX))
 }
 
 /// On Linux this is a property of a thread, whatever POSIX says: zero stands for the one that calls.

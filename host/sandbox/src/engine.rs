@@ -26,8 +26,9 @@ const MEMORY_KEEP_RESIDENT: usize = 256 * 1024;
 const TABLE_KEEP_RESIDENT: usize = 4 * 1024;
 /// The same for a fiber's stack, which is zeroed between guests.
 const STACK_KEEP_RESIDENT: usize = 16 * 1024;
-/// Slots returned to the system together, to pay for one TLB shoot-down instead of many.
-const DECOMMIT_BATCH: usize = 64;
+/// Slots returned to the system together. Each at once: a slot that waits for others keeps what its instance
+/// wrote, up to `memory_max`, after the budget for all memory has it back.
+const DECOMMIT_BATCH: usize = 1;
 /// Bookkeeping of one component instance; large ones are made by JavaScript and Python tools.
 const INSTANCE_BYTES: usize = 4 * 1024 * 1024;
 /// Frames of a trap's backtrace that are kept for the log.

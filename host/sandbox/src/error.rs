@@ -5,7 +5,7 @@ use hostel_model::units::ByteSize;
 use thiserror::Error;
 
 /// Why a component cannot become a service. The author of the service acts.
-#[derive(Debug, Error)]
+#[derive(Clone, Debug, Error)]
 pub enum CompileError {
     /// The file is larger than the host accepts.
     #[error(
@@ -91,6 +91,21 @@ pub enum CompileError {
         /// What went wrong.
         reason: String,
     },
+    /// It was tried and not finished, for want of something that the machine had not left: that
+    /// says nothing about the component either. Whoever asked tries again.
+    #[error("the component was not compiled this time: {reason}")]
+    Interrupted {
+        /// What it wanted, and what to do.
+        reason: String,
+    },
+}
+
+impl CompileError {
+    /// Whether the same bytes may well be compiled another time.
+    #[must_use]
+    pub fn is_of_the_moment(&self) -> bool {
+        matches!(self, Self::Unavailable { .. } | Self::Interrupted { .. })
+    }
 }
 
 /// The host could not set up its sandbox. The operator acts.

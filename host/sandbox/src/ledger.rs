@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use hostel_model::platform::Clock;
 
+use crate::tenant::TenantShare;
+
 /// Something the host said no to. A guest may go on; if it fails, this is why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -14,6 +16,8 @@ pub(crate) enum Refusal {
     Memory = 1,
     /// The memory budget of the whole host.
     MemoryBudget = 2,
+    /// The memory of all instances of its tenant.
+    TenantMemory = 8,
     /// The processor budget: the guest was interrupted.
     Cpu = 4,
 }
@@ -21,6 +25,8 @@ pub(crate) enum Refusal {
 /// Accounts of one request or call. Numbers are bytes and nanoseconds.
 pub(crate) struct Ledger {
     clock: Arc<dyn Clock>,
+    /// Whose share of the processor it uses.
+    tenant: Option<Arc<TenantShare>>,
     cpu_limit: u64,
     cpu_used: AtomicU64,
     /// Thread time when the current poll began. Only meaningful while polling.
@@ -34,9 +40,10 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
-    pub(crate) fn new(clock: Arc<dyn Clock>, cpu_limit: Duration) -> Self {
+    pub(crate) fn new(clock: Arc<dyn Clock>, cpu_limit: Duration, tenant: Option<Arc<TenantShare>>) -> Self {
         Self {
             clock,
+            tenant,
             cpu_limit: nanoseconds(cpu_limit),
             cpu_used: AtomicU64::new(0),
             poll_began: AtomicU64::new(0),
@@ -54,6 +61,9 @@ impl Ledger {
         let result = poll();
         let spent = nanoseconds(self.clock.thread_cpu()).saturating_sub(began);
         self.cpu_used.fetch_add(spent, Ordering::Relaxed);
+        if let Some(tenant) = &self.tenant {
+            tenant.cpu.charge(spent);
+        }
         result
     }
 
@@ -115,7 +125,7 @@ impl Ledger {
                 Box::pin(std::future::pending())
             }
         }
-        Self::new(Arc::new(NoClock), Duration::from_secs(1))
+        Self::new(Arc::new(NoClock), Duration::from_secs(1), None)
     }
 }
 

@@ -11,11 +11,12 @@ use hostel_model::limits::fixed;
 use wasmtime::ResourceLimiter;
 
 use crate::ledger::{Ledger, Refusal};
+use crate::tenant::TenantShare;
 
 /// Bytes of linear memory that all instances together may hold.
 #[derive(Debug)]
 pub struct MemoryBudget {
-    limit: u64,
+    limit: AtomicU64,
     used: AtomicU64,
     closed: AtomicBool,
 }
@@ -24,7 +25,7 @@ impl MemoryBudget {
     /// A budget of `limit` bytes, none of them used.
     #[must_use]
     pub fn new(limit: u64) -> Self {
-        Self { limit, used: AtomicU64::new(0), closed: AtomicBool::new(false) }
+        Self { limit: AtomicU64::new(limit), used: AtomicU64::new(0), closed: AtomicBool::new(false) }
     }
 
     /// Bytes in use now.
@@ -36,7 +37,12 @@ impl MemoryBudget {
     /// Bytes that may be in use.
     #[must_use]
     pub fn limit(&self) -> u64 {
-        self.limit
+        self.limit.load(Ordering::Relaxed)
+    }
+
+    /// Other bytes may be in use from now on. What is in use beyond them stays.
+    pub(crate) fn set_limit(&self, limit: u64) {
+        self.limit.store(limit, Ordering::Relaxed);
     }
 
     /// From now on nothing is given, so that no instance begins and none grows: what
@@ -49,13 +55,26 @@ impl MemoryBudget {
         self.closed.load(Ordering::SeqCst)
     }
 
+    /// Takes `bytes` of a sum that is one tenant's.
     fn take(&self, bytes: u64) -> bool {
+        self.take_up_to(self.limit(), bytes)
+    }
+
+    /// Takes `bytes` of everybody's budget for an instance that has `had` so far. A part of the
+    /// budget is for small instances only.
+    fn take_shared(&self, bytes: u64, had: u64) -> bool {
+        let is_small = had.saturating_add(bytes) <= fixed::MEMORY_SMALL.0;
+        let limit = self.limit();
+        self.take_up_to(if is_small { limit } else { limit - limit / fixed::MEMORY_RESERVE_DIVISOR }, bytes)
+    }
+
+    fn take_up_to(&self, limit: u64, bytes: u64) -> bool {
         if self.is_closed() {
             return false;
         }
         self.used
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
-                used.checked_add(bytes).filter(|sum| *sum <= self.limit)
+                used.checked_add(bytes).filter(|sum| *sum <= limit)
             })
             .is_ok()
     }
@@ -68,6 +87,8 @@ impl MemoryBudget {
 /// Says yes or no to every growth of one instance.
 pub(crate) struct InstanceLimiter {
     budget: Arc<MemoryBudget>,
+    /// Whose sum it counts against besides the host's.
+    tenant: Option<Arc<TenantShare>>,
     memory_limit: u64,
     table_limit: usize,
     taken: u64,
@@ -76,7 +97,13 @@ pub(crate) struct InstanceLimiter {
 
 impl InstanceLimiter {
     pub(crate) fn new(budget: Arc<MemoryBudget>, memory_limit: u64, table_limit: usize, ledger: Arc<Ledger>) -> Self {
-        Self { budget, memory_limit, table_limit, taken: 0, ledger }
+        Self { budget, tenant: None, memory_limit, table_limit, taken: 0, ledger }
+    }
+
+    /// The same for a service of `tenant`.
+    pub(crate) fn within(mut self, tenant: Option<Arc<TenantShare>>) -> Self {
+        self.tenant = tenant;
+        self
     }
 
     /// Bytes of all memories of the instance.
@@ -92,7 +119,14 @@ impl ResourceLimiter for InstanceLimiter {
             self.ledger.refuse(Refusal::Memory);
             return Ok(false);
         }
-        if !self.budget.take(delta) {
+        if self.tenant.as_ref().is_some_and(|tenant| !tenant.memory.take(delta)) {
+            self.ledger.refuse(Refusal::TenantMemory);
+            return Ok(false);
+        }
+        if !self.budget.take_shared(delta, self.taken) {
+            if let Some(tenant) = &self.tenant {
+                tenant.memory.give_back(delta);
+            }
             self.ledger.refuse(Refusal::MemoryBudget);
             return Ok(false);
         }
@@ -133,6 +167,9 @@ impl ResourceLimiter for InstanceLimiter {
 impl Drop for InstanceLimiter {
     fn drop(&mut self) {
         self.budget.give_back(self.taken);
+        if let Some(tenant) = &self.tenant {
+            tenant.memory.give_back(self.taken);
+        }
     }
 }
 
@@ -164,6 +201,25 @@ mod tests {
         drop(one);
         assert!(two.memory_growing(0, 100, None).unwrap());
         drop(two);
+        assert_eq!(budget.used(), 0);
+    }
+
+    /// Whoever grows without end leaves others enough to begin with.
+    #[test]
+    fn the_last_part_of_the_budget_is_for_small_instances() {
+        let small = fixed::MEMORY_SMALL.0 as usize;
+        let budget = Arc::new(MemoryBudget::new(16 * fixed::MEMORY_SMALL.0));
+        let mut grows = limiter(&budget, u64::MAX);
+        // Page by page or at once: fourteen of sixteen parts.
+        assert!(grows.memory_growing(0, small, None).unwrap());
+        assert!(grows.memory_growing(small, 14 * small, None).unwrap());
+        assert!(!grows.memory_growing(14 * small, 14 * small + 1, None).unwrap());
+        assert!(grows.ledger.was_refused(Refusal::MemoryBudget));
+        let mut others = [limiter(&budget, u64::MAX), limiter(&budget, u64::MAX), limiter(&budget, u64::MAX)];
+        let begun = others.iter_mut().filter_map(|other| other.memory_growing(0, small, None).unwrap().then_some(()));
+        assert_eq!(begun.count(), 2);
+        assert!(!others[0].memory_growing(small, small + 1, None).unwrap(), "it is not small any more");
+        drop((grows, others));
         assert_eq!(budget.used(), 0);
     }
 

@@ -13,6 +13,7 @@ use wasmtime_wasi_http::WasiBody;
 
 use crate::call::{CallContext, IncomingBody};
 use crate::classify::classify;
+use crate::cpu_share::CpuTurn;
 use crate::error::GuestFailure;
 use crate::guest::{Assignment, GuestEnd, GuestFuture, ResponseSlot, run, try_start};
 use crate::ledger::Ledger;
@@ -42,6 +43,8 @@ pub(crate) struct Running {
     slot: ResponseSlot,
     body_done: Option<oneshot::Sender<()>>,
     timer: Timer,
+    /// Of a service whose tenant has a share of the processor.
+    turn: Option<CpuTurn>,
     on_end: Option<OnEnd>,
     pub(crate) failure: Option<GuestFailure>,
     pub(crate) killed_after_response: bool,
@@ -90,6 +93,7 @@ impl Running {
             slot: ResponseSlot::default(),
             body_done: None,
             timer: Timer::new(Arc::clone(&service.parts.platform.clock)),
+            turn: service.parts.tenant.as_ref().map(CpuTurn::new),
             on_end: None,
             failure: None,
             killed_after_response: false,
@@ -104,6 +108,10 @@ impl Running {
         let Some(guest) = self.guest.as_mut() else {
             return true;
         };
+        // Not polled, it is woken all the same once it may work, and finds what came meanwhile.
+        if self.turn.as_mut().is_some_and(|turn| turn.poll(context).is_pending()) {
+            return false;
+        }
         let polled = self.ledger.charge(|| catch_unwind(AssertUnwindSafe(|| guest.as_mut().poll(context))));
         match polled {
             Ok(Poll::Pending) => false,
@@ -217,22 +225,23 @@ impl Drop for Running {
 
 /// Accounts of one guest, by the limits of its service.
 fn accounts(service: &CompiledService) -> Arc<Ledger> {
-    Arc::new(Ledger::new(Arc::clone(&service.parts.platform.clock), service.parts.limits.cpu))
+    let parts = &service.parts;
+    Arc::new(Ledger::new(Arc::clone(&parts.platform.clock), parts.limits.cpu, parts.tenant.clone()))
 }
 
 /// A sleep that is made when somebody first waits, and again when the time it
 /// waits for changes.
-struct Timer {
+pub(crate) struct Timer {
     clock: Arc<dyn Clock>,
     armed: Option<(Monotonic, BoxTask)>,
 }
 
 impl Timer {
-    fn new(clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
         Self { clock, armed: None }
     }
 
-    fn poll(&mut self, context: &mut Context<'_>, at: Monotonic) -> Poll<()> {
+    pub(crate) fn poll(&mut self, context: &mut Context<'_>, at: Monotonic) -> Poll<()> {
         if self.armed.as_ref().is_none_or(|(armed, _)| *armed != at) {
             self.armed = Some((at, self.clock.sleep_until(at)));
         }

@@ -19,6 +19,7 @@ use crate::engine::Generation;
 use crate::error::GuestFailure;
 use crate::memory::MemoryBudget;
 use crate::reuse::IdleInstances;
+use crate::tenant::TenantShare;
 use crate::trial::trial;
 
 /// What a service is allowed and told, as deployment decided it.
@@ -33,6 +34,8 @@ pub struct ServiceSpec {
     pub limits: Limits,
     /// Whether instances are used again.
     pub isolation: Isolation,
+    /// What it shares with the other services of its tenant, if it has one.
+    pub tenant: Option<Arc<TenantShare>>,
 }
 
 /// What every instance of one revision shares.
@@ -42,6 +45,7 @@ pub(crate) struct ServiceParts {
     pub(crate) limits: Limits,
     pub(crate) buckets: BTreeMap<BucketName, Bucket>,
     pub(crate) memory_budget: Arc<MemoryBudget>,
+    pub(crate) tenant: Option<Arc<TenantShare>>,
     pub(crate) platform: Platform,
     pub(crate) logs: LogRate,
     pub(crate) counters: Arc<InstanceCounters>,
@@ -77,6 +81,12 @@ impl CompiledService {
     #[must_use]
     pub fn limits(&self) -> &Limits {
         &self.parts.limits
+    }
+
+    /// What it shares with the other services of its tenant, if it has one.
+    #[must_use]
+    pub fn tenant(&self) -> Option<&Arc<TenantShare>> {
+        self.parts.tenant.as_ref()
     }
 
     /// What it runs, which other revisions may share.

@@ -47,7 +47,8 @@ impl InstanceState {
                 parts.limits.memory.0,
                 parts.limits.table_elements as usize,
                 Arc::clone(ledger),
-            ),
+            )
+            .within(parts.tenant.clone()),
             parts: Arc::clone(parts),
             log,
         }

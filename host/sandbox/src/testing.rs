@@ -18,6 +18,7 @@ use tempfile::TempDir;
 use crate::compile::Sandbox;
 use crate::compiler::CompileWith;
 use crate::service::{CompiledService, ServiceSpec};
+use crate::tenant::TenantShare;
 
 struct Machine {
     start: Instant,
@@ -107,6 +108,16 @@ impl Bench {
 
     /// The service `it`, which runs `bytes` within `limits`.
     pub(crate) fn service(&self, bytes: &[u8], limits: Limits) -> Arc<CompiledService> {
+        self.service_of(None, bytes, limits)
+    }
+
+    /// The same of a tenant.
+    pub(crate) fn service_of(
+        &self,
+        tenant: Option<Arc<TenantShare>>,
+        bytes: &[u8],
+        limits: Limits,
+    ) -> Arc<CompiledService> {
         let digest = Digest::of(bytes);
         let spec = ServiceSpec {
             name: ServiceName::parse("it").unwrap(),
@@ -114,6 +125,7 @@ impl Bench {
             grants: Grants::default(),
             limits,
             isolation: Isolation::Request,
+            tenant,
         };
         let code = self.sandbox.code(bytes, digest).unwrap();
         Arc::new(self.sandbox.service(&code, spec, &self.keyvalue))

@@ -16,6 +16,11 @@ const TRIAL: &str = "trial";
 
 /// Instantiates `service` and drops the instance; see [`CompiledService::trial`].
 pub(crate) async fn trial(service: Arc<CompiledService>) -> Result<(), GuestFailure> {
+    let tenant = service.parts.tenant.clone();
+    let _slot = match &tenant {
+        Some(tenant) => Some(tenant.compiling.take().await),
+        None => None,
+    };
     // Held until the store is gone. The semaphore is never closed.
     let _turn = Arc::clone(&service.parts.trials).acquire_owned().await;
     let mut running = Running::starting(&service, context(&service));

@@ -6,7 +6,7 @@
 //! starts before anything is deployed, so that `/readyz` can say why nothing is
 //! served yet.
 //!
-//! In reading order: `socket`, `gate` and `serve` (who comes in), `api` (which
+//! In reading order: `socket`, `gate`, `tokens`, `reach` and `serve` (who comes in, and how far), `api` (which
 //! resources there are), `services`, `change`, `artifacts`, `keyvalue` and `backup`
 //! (what can be done), `context` and `question` (what they share), `view` (what
 //! the answers look like).
@@ -27,6 +27,7 @@ use crate::admin::readiness::Readiness;
 use crate::admin::serve::{Plane, serve};
 use crate::admin::socket::{Door, SocketFile, bind_tcp, bind_unix};
 use crate::admin::token::Token;
+use crate::admin::tokens::Tokens;
 use crate::deploy::DeployerHandle;
 use crate::edge::Listener;
 use crate::hardening::Slots;
@@ -43,12 +44,14 @@ mod context;
 mod explain;
 mod gate;
 mod health;
+mod issue;
 mod keyvalue;
-mod limits;
+pub mod limits;
 mod openapi;
 mod outflow;
 mod problem;
 mod question;
+mod reach;
 pub mod readiness;
 mod routes;
 mod serve;
@@ -58,12 +61,16 @@ mod standing;
 #[cfg(test)]
 mod tests;
 pub(crate) mod token;
+mod tokens;
+mod uploaded;
 pub mod view;
 
 /// The Unix socket's name in the state folder, unless the configuration gives another.
 pub const SOCKET_NAME: &str = "admin.sock";
 /// The token's name in the state folder.
 pub const TOKEN_NAME: &str = "admin.token";
+/// The name of the file beside it that tells the tokens of tenants.
+const TOKENS_NAME: &str = "admin.tokens";
 
 /// Where the admin plane is reached.
 #[derive(Debug)]
@@ -194,6 +201,18 @@ pub enum AdminError {
         /// The file.
         path: PathBuf,
     },
+    /// Others may have read which tenants have tokens.
+    #[error("the tokens of tenants in `{path}` can be read by others; take that away from them, as in `chmod 600`")]
+    TokensReadable {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file is not what the host wrote.
+    #[error("`{path}` does not hold tokens of tenants; delete it, and make new ones with `hostel token create`")]
+    TokensBroken {
+        /// The file.
+        path: PathBuf,
+    },
     /// The token's file cannot be read or written.
     #[error("cannot read or write the token `{path}`; check the permissions of its folder")]
     Token {
@@ -242,6 +261,7 @@ struct Opened {
     file: Option<SocketFile>,
     address: Option<SocketAddr>,
     token: Option<Token>,
+    tokens: Tokens,
 }
 
 /// Opens the doors, makes the token if there is none, and serves on a thread of
@@ -261,10 +281,10 @@ pub fn start(settings: AdminSettings, state: AdminState, platform: &Platform) ->
         };
         runtime.block_on(async {
             match open(settings, &for_thread).await {
-                Ok(Opened { doors, file, address, token }) => {
+                Ok(Opened { doors, file, address, token, tokens }) => {
                     // Whoever started this waits for it.
                     let _ = opening.send(Ok((file, address)));
-                    serve(Arc::new(Plane::new(state, token, for_thread.clone())), doors, stopped).await;
+                    serve(Arc::new(Plane::new(state, (token, tokens), for_thread.clone())), doors, stopped).await;
                 }
                 Err(error) => drop(opening.send(Err(error))),
             }
@@ -280,14 +300,15 @@ pub fn start(settings: AdminSettings, state: AdminState, platform: &Platform) ->
 async fn open(mut settings: AdminSettings, platform: &Platform) -> Result<Opened, AdminError> {
     let (door, file) = bind_unix(&settings.socket, &mut settings.inherited).await?;
     let mut doors = vec![door];
-    let (mut address, mut token) = (None, None);
+    let tokens = Tokens::load(&settings.token_file.with_file_name(TOKENS_NAME))?;
+    let (mut address, mut token) = (None, Token::kept(&settings.token_file));
     if let Some(wanted) = settings.address {
         token = Some(Token::load(&settings.token_file, &*platform.random)?);
         let (door, bound) = bind_tcp(wanted, &mut settings.inherited)?;
         address = Some(bound);
         doors.push(door);
     }
-    Ok(Opened { doors, file, address, token })
+    Ok(Opened { doors, file, address, token, tokens })
 }
 
 impl AdminSettings {

@@ -4,11 +4,15 @@ use std::path::PathBuf;
 
 use clap::{Args, ColorChoice, Parser, Subcommand};
 
+use hostel_model::config::HostFlags;
+
 use crate::hardening::Level;
 
 pub use changes::{Backup, Conditions, Deploy, History, Kv, KvCommand, OneService, Restore, Rollback, Whom};
+pub use token::{Token, TokenCommand};
 
 mod changes;
+mod token;
 
 /// The page that `hostel --help` ends with.
 const AFTER_HELP: &str = "\
@@ -19,10 +23,12 @@ Files:
                 `admin.sock` and, if `[admin]` gives an address, `admin.token`
 
 Environment:
-  HOSTEL_LOG          what is logged to standard error, as in `warn` or `hostel=debug,guest=off`
-  HOSTEL_ADMIN        the host to ask, as `--admin` names it
-  HOSTEL_ADMIN_TOKEN  what to show that host if it is asked by `http://`
-  NO_COLOR            no colours, if set to anything
+  HOSTEL_LOG            what is logged to standard error, as in `warn` or `hostel=debug,guest=off`
+  HOSTEL_ADMIN          the host to ask, as `--admin` names it
+  HOSTEL_ADMIN_TOKEN    what to show that host: its own token, or one of a tenant
+  HOSTEL_MEMORY_BUDGET, HOSTEL_INSTANCES, HOSTEL_DRAIN
+                        bounds of the host, over what the file says and below the flags
+  NO_COLOR              no colours, if set to anything
 
 Exit status:
   0   stopped cleanly, or nothing is wrong
@@ -77,8 +83,9 @@ pub enum Command {
     /// Say what is wrong with a configuration, without serving it.
     ///
     /// Reports every problem in one run with its place and its remedy, components
-    /// that cannot be services included. Touches no state.
-    Check(Target),
+    /// that cannot be services included. Then tells what the machine offers, and every
+    /// limit that would hold with where its value comes from. Touches no state.
+    Check(Check),
     /// Say how a running host stands.
     ///
     /// Asks its admin plane for its version, how long it has run, whether it is
@@ -128,6 +135,8 @@ pub enum Command {
     History(History),
     /// Read and write what services keep in their buckets.
     Kv(Kv),
+    /// Make, list and revoke tokens of tenants.
+    Token(Token),
     /// Write everything that a running host keeps into one file.
     ///
     /// The host goes on serving. Every write that it had acknowledged before is in
@@ -140,7 +149,15 @@ pub enum Command {
     Restore(Restore),
     /// Compile one component for a running host, which starts this command itself.
     #[command(name = COMPILE_COMMAND, hide = true)]
-    CompileForHost,
+    CompileForHost(CompileForHost),
+}
+
+/// How the host is held that starts it.
+#[derive(Debug, Args)]
+pub struct CompileForHost {
+    /// With `require` nothing is compiled unless the kernel holds the process.
+    #[arg(long, value_enum, default_value_t = Level::On)]
+    pub hardening: Level,
 }
 
 /// How a running host stands.
@@ -167,7 +184,50 @@ pub struct Up {
     /// seccomp. A file elsewhere that is named later needs a restart, and the log says so.
     #[arg(long, value_name = "HOW", default_value = "on")]
     pub hardening: Level,
+    /// What the machine grants.
+    #[command(flatten)]
+    pub bounds: Bounds,
     /// What to serve.
+    #[command(flatten)]
+    pub target: Target,
+}
+
+/// What the machine grants, where it is not what the file says.
+///
+/// A flag comes before its variable of the environment, and that before the file.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Bounds of the host")]
+pub struct Bounds {
+    /// Memory of all instances together, as in `2GiB`; HOSTEL_MEMORY_BUDGET.
+    #[arg(long, value_name = "SIZE")]
+    memory_budget: Option<String>,
+    /// Instances at once; HOSTEL_INSTANCES.
+    #[arg(long, value_name = "COUNT")]
+    instances: Option<String>,
+    /// How long what is in flight may go on at the end, as in `30s`; HOSTEL_DRAIN.
+    #[arg(long, value_name = "TIME")]
+    drain: Option<String>,
+}
+
+impl Bounds {
+    /// In the words that they were given in.
+    #[must_use]
+    pub fn words(&self) -> HostFlags {
+        let Self { memory_budget, instances, drain } = self.clone();
+        HostFlags { memory_budget, instances, drain }
+    }
+}
+
+/// What to look at, and how to tell of it.
+#[derive(Debug, Args)]
+pub struct Check {
+    /// Print what the machine offers and every limit as JSON, instead of tables.
+    #[arg(long)]
+    pub json: bool,
+    /// What the machine grants.
+    #[command(flatten)]
+    pub bounds: Bounds,
+    /// What to look at.
     #[command(flatten)]
     pub target: Target,
 }
@@ -181,6 +241,9 @@ pub struct Dev {
     /// certificate until told to, so it is for this machine only.
     #[arg(long)]
     pub tls: bool,
+    /// What the machine grants.
+    #[command(flatten)]
+    pub bounds: Bounds,
     /// What to serve.
     #[command(flatten)]
     pub target: Target,

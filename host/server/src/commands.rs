@@ -32,6 +32,7 @@ mod explain;
 mod hardened;
 mod history;
 mod kv;
+mod limits;
 mod listing;
 mod report;
 mod restore;
@@ -39,6 +40,7 @@ mod routes;
 mod serve;
 mod status;
 mod table;
+mod token;
 mod whole_file;
 
 /// How the process ends, by sysexits' numbers.
@@ -92,7 +94,9 @@ impl From<&StartError> for Exit {
                 | AdminError::NoSocket { .. }
                 | AdminError::Address { .. }
                 | AdminError::TokenReadable { .. }
-                | AdminError::TokenBroken { .. },
+                | AdminError::TokenBroken { .. }
+                | AdminError::TokensReadable { .. }
+                | AdminError::TokensBroken { .. },
             )
             | StartError::Deploy(
                 DeployError::Rejected(_)
@@ -143,8 +147,8 @@ fn with_sockets(environment: Environment<'_>, work: impl FnOnce(Inherited) -> Ex
 #[must_use]
 pub fn run(cli: Cli) -> Exit {
     // Before anything else: it has no environment, and its output is not for people.
-    if matches!(cli.command, Command::CompileForHost) {
-        return compile::compile();
+    if let Command::CompileForHost(asked) = &cli.command {
+        return compile::compile(asked);
     }
     #[expect(
         clippy::disallowed_methods,
@@ -162,16 +166,16 @@ pub fn run(cli: Cli) -> Exit {
     report::set_up();
     log_panics();
     match cli.command {
-        Command::Check(target) => check::check(&target.path, &environment),
+        Command::Check(asked) => check::check(&asked, &environment),
         Command::Up(up) => with_sockets(&environment, |inherited| {
-            let (path, hardening) = (&up.target.path, up.hardening);
-            serve::up(Beginning { path, environment, inherited, tls: false, hardening })
+            let (path, flags, hardening) = (&up.target.path, up.bounds.words(), up.hardening);
+            serve::up(Beginning { path, flags, environment, inherited, tls: false, hardening })
         }),
         Command::Dev(dev) => with_sockets(&environment, |inherited| match build::build_all(&dev.target.path) {
             Ok(()) => {
-                let (path, tls) = (&dev.target.path, dev.tls);
+                let (path, flags, tls) = (&dev.target.path, dev.bounds.words(), dev.tls);
                 // What is built next may lie anywhere, and whoever writes it trusts it.
-                serve::up(Beginning { path, environment, inherited, tls, hardening: Level::Off })
+                serve::up(Beginning { path, flags, environment, inherited, tls, hardening: Level::Off })
             }
             Err(exit) => exit,
         }),
@@ -187,8 +191,9 @@ pub fn run(cli: Cli) -> Exit {
         Command::Approve(asked) => change::one_service("approve", &asked, &environment),
         Command::History(asked) => history::history(&asked, &environment),
         Command::Kv(asked) => kv::kv(&asked.command, &environment),
+        Command::Token(asked) => token::token(&asked.command, &environment),
         Command::Backup(asked) => backup::backup(&asked, &environment),
         Command::Restore(asked) => restore::restore(&asked),
-        Command::CompileForHost => compile::compile(),
+        Command::CompileForHost(asked) => compile::compile(&asked),
     }
 }

@@ -5,7 +5,7 @@
 //! So a deployment that fails changes nothing, and what is live is on disk.
 //!
 //! In reading order: `order` (what is asked and answered), `handle` (the queue and
-//! its thread), `step` (what an order means for each service), `assemble` (from
+//! its thread), `ahead` (what is compiled before an order stands in the queue), `step` (what an order means for each service), `assemble` (from
 //! steps to a snapshot), `keep` (what becomes of old revisions).
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,19 +21,23 @@ use hostel_model::platform::Platform;
 use hostel_model::rollout::Rollout;
 use hostel_model::route::{Methods, PathPattern, RoutePattern};
 use hostel_model::standing::Standing;
+use hostel_model::tenant::Tenants;
 use hostel_model::units::ByteSize;
 use hostel_sandbox::Sandbox;
 use hostel_storage::{Artifacts, Batch, Change, Journal, KeptRevision, KeyValue, NewEntry, StorageError};
 
+use crate::live::tenant::{Tenancy, TenantRegister};
 use crate::live::{LiveTable, Settings, Snapshot};
 use crate::metrics::Metrics;
 
+use ahead::{Ahead, Prepared, Refused};
 pub use assemble::build_table;
 pub use handle::{DeployerHandle, Hold};
 pub use keep::compile_ahead;
-pub use order::{Author, DeployError, Done, Order, RejectReason, ServiceChange, What};
+pub use order::{Author, DeployError, Done, Order, RejectReason, ServiceChange, TokenId, What};
 use step::{Attempt, Step};
 
+mod ahead;
 mod assemble;
 mod handle;
 mod keep;
@@ -51,6 +55,8 @@ pub struct ServiceRequest {
     pub routes: Vec<RoutePattern>,
     /// What it may touch.
     pub grants: Grants,
+    /// Services of other owners that may call it.
+    pub callers: BTreeSet<ServiceName>,
     /// What one request may use.
     pub limits: Limits,
     /// Whether its instances are used again.
@@ -68,6 +74,8 @@ pub struct DeployRequest {
     pub services: Vec<ServiceRequest>,
     /// For each listener the services it serves; none stands for all.
     pub listeners: Vec<Option<BTreeSet<ServiceName>>>,
+    /// Whose what is.
+    pub tenants: Tenants,
 }
 
 /// Where deployments are kept.
@@ -85,6 +93,7 @@ pub struct Store {
 struct Folder {
     services: BTreeMap<ServiceName, Known>,
     listeners: Vec<Option<BTreeSet<ServiceName>>>,
+    tenancy: Arc<Tenancy>,
 }
 
 /// What the folder said of one service.
@@ -105,10 +114,15 @@ pub struct Deployer {
     /// The most memory an instance of a service without a table may have.
     memory_max: ByteSize,
     folder: Folder,
+    /// Threads that run guests.
+    threads: u32,
+    tenants: TenantRegister,
     standings: BTreeMap<ServiceName, Standing>,
     /// What the folder said of services when their files were found to be unusable: not tried again
     /// before either changes.
     refused: BTreeMap<ServiceName, Known>,
+    /// The same for those who compile ahead.
+    known_bad: Refused,
 }
 
 impl Deployer {
@@ -126,8 +140,38 @@ impl Deployer {
     ) -> Result<Self, StorageError> {
         let standings = store.journal.standings()?;
         let standings = standings.into_iter().map(|(name, entry)| (name, entry.standing)).collect();
-        let (folder, refused) = (Folder::default(), BTreeMap::new());
-        Ok(Self { sandbox, live, store, metrics, platform, memory_max, folder, standings, refused })
+        let (folder, refused, known_bad) = (Folder::default(), BTreeMap::new(), Refused::default());
+        let (threads, tenants) = (1, TenantRegister::default());
+        Ok(Self {
+            sandbox,
+            live,
+            store,
+            metrics,
+            platform,
+            memory_max,
+            folder,
+            threads,
+            tenants,
+            standings,
+            refused,
+            known_bad,
+        })
+    }
+
+    /// The same for a host with so many threads that run guests: what a tenant's share is a share of.
+    #[must_use]
+    pub fn with_threads(self, threads: u32) -> Self {
+        Self { threads, ..self }
+    }
+
+    /// Who compiles for its orders before it comes to them.
+    fn ahead(&self) -> Ahead {
+        Ahead {
+            sandbox: Arc::clone(&self.sandbox),
+            live: Arc::clone(&self.live),
+            refused: self.known_bad.clone(),
+            platform: self.platform.clone(),
+        }
     }
 
     /// Does what `order` asks for, whole or not at all. Compiles, so it blocks for
@@ -136,10 +180,15 @@ impl Deployer {
     /// # Errors
     /// Every reason found; nothing has changed then.
     pub fn carry_out(&mut self, order: Order) -> Result<Done, DeployError> {
+        self.carry_out_prepared(order, Prepared::default())
+    }
+
+    /// The same with what was compiled for it before.
+    fn carry_out_prepared(&mut self, order: Order, prepared: Prepared) -> Result<Done, DeployError> {
         let Order { what, by, dry_run, if_version } = order;
-        self.check_version(&what, if_version)?;
+        self.check_version(&what, by, if_version.or(prepared.seen))?;
         let strict = !matches!(what, What::Folder { strict: false, .. });
-        let mut attempt = self.attempt(what, strict)?;
+        let mut attempt = self.attempt(what, strict, prepared)?;
         let snapshot = self.assemble(&mut attempt, strict)?;
         self.check_artifacts(&attempt)?;
         let changes = self.changes(&attempt, &snapshot);
@@ -149,7 +198,9 @@ impl Deployer {
         }
         self.repair(&attempt)?;
         let version = self.persist(&attempt, by, version)?;
+        let tenancy = Arc::clone(&snapshot.tenancy);
         self.live.swap(snapshot);
+        tenancy.take_effect();
         self.take_over(&mut attempt);
         for change in changes.iter().filter(|change| change.change == Change::TakenBack) {
             self.metrics.taken_back(&change.service).inc();
@@ -159,13 +210,21 @@ impl Deployer {
         Ok(Done { changes, rejected: attempt.rejected, version, dry_run })
     }
 
-    fn check_version(&self, what: &What, expected: Option<u64>) -> Result<(), DeployError> {
+    fn check_version(&self, what: &What, by: Author, expected: Option<u64>) -> Result<(), DeployError> {
         let Some(expected) = expected else {
             return Ok(());
         };
         let journal = &self.store.journal;
         let actual = match what.only_service() {
             Some(service) => journal.latest(service)?.map_or(0, |entry| entry.sequence),
+            // A tenant sees the version of its own services alone.
+            None if matches!(by, Author::Issued(_)) => {
+                let named = what.services().next();
+                let own =
+                    |service: &ServiceName| named.is_some_and(|named| self.folder.tenancy.same_owner(named, service));
+                let entries = journal.standings()?.into_iter().filter(|(service, _)| own(service));
+                entries.map(|(_, entry)| entry.sequence).max().unwrap_or_default()
+            }
             None => journal.version()?,
         };
         if actual == expected { Ok(()) } else { Err(DeployError::Outdated { expected, actual }) }
@@ -247,6 +306,7 @@ impl Deployer {
             self.standings.insert(service.clone(), step.standing.clone());
         }
         self.refused = std::mem::take(&mut attempt.refused);
+        self.known_bad.are(self.refused.values());
     }
 
     /// What changes, with what each revision asks for more or less than the one before.
@@ -278,14 +338,18 @@ impl Deployer {
         attempt.steps.iter().map(change).collect()
     }
 
-    /// What a service is granted that the folder does not name: nothing, and a route of its name.
-    fn settings_by_name(&self, name: &ServiceName) -> Settings {
-        let route = RoutePattern { methods: Methods::any(), host: None, path: PathPattern::below_name(name) };
+    /// What a service is granted that the folder does not name: nothing, and a route of its name, for a
+    /// tenant only at the tenant's hosts.
+    fn settings_by_name(&self, name: &ServiceName, tenancy: &Tenancy) -> Settings {
+        let anywhere =
+            || vec![RoutePattern { methods: Methods::any(), host: None, path: PathPattern::below_name(name) }];
+        let owner = tenancy.rules().owner(name);
         let mut limits = Limits::default();
         limits.memory = limits.memory.min(self.memory_max);
         Settings {
-            routes: vec![route],
+            routes: owner.map_or_else(anywhere, |tenant| tenant.routes_by_name(name)),
             grants: Grants::default(),
+            callers: BTreeSet::new(),
             limits,
             isolation: Isolation::Request,
             rollout: Rollout::default(),
@@ -301,15 +365,24 @@ impl What {
         match self {
             Self::Folder { .. } => None,
             Self::Deploy { services, .. } if services.len() != 1 => None,
-            Self::Deploy { services, .. } => services.keys().next(),
+            _ => self.services().next(),
+        }
+    }
+
+    /// The services that a command is about.
+    pub fn services(&self) -> impl Iterator<Item = &ServiceName> {
+        let (many, one) = match self {
+            Self::Folder { .. } => (None, None),
+            Self::Deploy { services, .. } => (Some(services.keys()), None),
             Self::Promote(service)
             | Self::Undeploy(service)
             | Self::Disable(service)
             | Self::Enable(service)
             | Self::Approve(service)
             | Self::Rollback { service, .. }
-            | Self::TakeBack { service, .. } => Some(service),
-        }
+            | Self::TakeBack { service, .. } => (None, Some(service)),
+        };
+        many.into_iter().flatten().chain(one)
     }
 }
 

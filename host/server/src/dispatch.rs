@@ -19,7 +19,7 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
 use crate::answer::AnswerBody;
-use crate::dispatch::admission::{Permit, Permits, Queue};
+use crate::dispatch::admission::{Group, Permit, Permits, Queue};
 use crate::dispatch::call::RootCalls;
 use crate::edge::aim::{Aim, Target};
 use crate::edge::forwarded::Client;
@@ -78,8 +78,16 @@ pub(crate) struct Run {
     pub(crate) revision: Arc<LiveRevision>,
     pub(crate) request: Request<IncomingBody>,
     pub(crate) context: CallContext,
-    pub(crate) permits: [Permit; 2],
+    pub(crate) permits: Held,
     pub(crate) record: Arc<RequestRecord>,
+}
+
+/// What a request or call holds while it runs.
+pub(crate) struct Held {
+    pub(crate) _of_service: Permit,
+    /// Where the service has one.
+    pub(crate) _of_tenant: Option<Permit>,
+    pub(crate) _of_host: Permit,
 }
 
 /// Why a request was refused before an instance saw it.
@@ -121,10 +129,16 @@ impl From<Closed> for Refused {
 
 /// What a request is admitted to.
 enum Admitted {
-    /// An instance of its own; the cookie keeps its client with the revision.
-    Run(Run, Option<String>),
+    /// An instance of its own; a cookie may keep its client with what was drawn for it.
+    Run(Run, Option<Cookies>),
     /// No service is needed for it.
     Answer(Response<AnswerBody>),
+}
+
+/// What tells at the head of the answer whether its client needs a cookie: calls below it may have asked for one.
+struct Cookies {
+    lots: Arc<Lots>,
+    secure: bool,
 }
 
 impl Dispatcher {
@@ -136,10 +150,13 @@ impl Dispatcher {
         let response = match self.admit(arrival, &tree).await {
             Err(refused) => self.refused(refused, &record),
             Ok(Admitted::Answer(response)) => response,
-            Ok(Admitted::Run(run, cookie)) => {
+            Ok(Admitted::Run(run, cookies)) => {
                 let service = Arc::clone(&run.service);
                 match Self::run(run).await {
-                    Ok(response) => with_cookie(response.map(AnswerBody::Guest), cookie),
+                    Ok(response) => {
+                        let cookie = cookies.and_then(|Cookies { lots, secure }| lots.cookie_to_set(secure));
+                        with_cookie(response.map(AnswerBody::Guest), cookie)
+                    }
                     Err(failure) => {
                         let failure = tree.root_failure(failure.failure);
                         record.named_by_root(failure);
@@ -189,12 +206,12 @@ impl Dispatcher {
             return Err(Refused::new(Failure::ContentTooLarge, "the declared length is over `limits.request_body`")
                 .by(&service));
         }
-        let lots = snapshot.shares.then(|| Lots::of(record.id(), request.headers(), client.address));
-        let cookie = lots.as_ref().filter(|_| service.keeps_by_cookie());
-        let cookie = cookie.and_then(|lots| lots.cookie_to_set(target.scheme == Scheme::HTTPS));
+        let lots = snapshot.shares.then(|| Arc::new(Lots::of(record.id(), request.headers(), client.address)));
+        let secure = target.scheme == Scheme::HTTPS;
+        let cookies = lots.clone().map(|lots| Cookies { lots, secure });
         let now = self.platform.clock.now();
         let closed = |closed| Refused::from(closed).by(&service);
-        let (revision, pass) = service.choose(lots.as_ref(), now).map_err(closed)?;
+        let (revision, pass) = service.choose(lots.as_deref(), now).map_err(closed)?;
         let revision = Arc::clone(revision);
         let permits = self.permits(&service).await.map_err(|refused| refused.by(&service))?;
         record.runs_in(revision.compiled.revision.number, &revision.tally, pass);
@@ -215,25 +232,38 @@ impl Dispatcher {
         let limit = limits.request_body.0;
         let body = |body| RequestBody::new(body, Arc::clone(tree), limit, body_pace, counted).boxed_unsync();
         let request = for_guest(request.map(body), target, client, record.id())?;
-        Ok(Admitted::Run(Run { service, revision, request, context, permits, record }, cookie))
+        Ok(Admitted::Run(Run { service, revision, request, context, permits, record }, cookies))
     }
 
-    /// One permit of the service and one of the host, in this order, so that
-    /// waiting for the first holds nothing that others need.
-    async fn permits(&self, service: &LiveService) -> Result<[Permit; 2], Refused> {
+    /// One permit of the service, one of its tenant and one of the host, in this order, so that
+    /// waiting for one holds nothing that others need: what is waited for is shared by more each time.
+    async fn permits(&self, service: &LiveService) -> Result<Held, Refused> {
         let clock = self.platform.clock.as_ref();
         let patience = service.settings.limits.queue_wait;
-        let of_service = service
+        let until = service.tenant.as_ref().map(|_| clock.now().after(patience));
+        let _of_service = service
             .permits
-            .for_request(&service.queue, patience, clock)
+            .for_request(&service.queue, Group::default(), patience, clock)
             .await
             .ok_or(Refused::new(Failure::ServiceSaturated, "no permit of the service became free in time"))?;
-        let of_host = self
+        let _of_tenant = match (&service.tenant, until) {
+            (Some(tenant), Some(until)) => {
+                let left = until.since(clock.now());
+                let permit = tenant.permits.for_request(&tenant.queue, Group::default(), left, clock).await;
+                // Nobody else has less for it: to others this service is what is saturated, not the host.
+                Some(permit.ok_or(Refused::new(
+                    Failure::ServiceSaturated,
+                    "no permit of the service's tenant became free in time",
+                ))?)
+            }
+            _ => None,
+        };
+        let _of_host = self
             .instances
-            .for_request(&self.instance_queue, fixed::POOL_WAIT, clock)
+            .for_request(&self.instance_queue, service.group(), fixed::POOL_WAIT, clock)
             .await
             .ok_or(Refused::new(Failure::PoolExhausted, "no instance became free in time"))?;
-        Ok([of_service, of_host])
+        Ok(Held { _of_service, _of_tenant, _of_host })
     }
 
     /// Runs a request or call that was admitted.

@@ -7,40 +7,42 @@
 //! again by it alone. Nothing follows a redirection: that is for the guest, whose
 //! next request is judged like its first.
 
-use std::collections::BTreeSet;
 use std::net::SocketAddr;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::{Either, select};
-use hostel_model::egress::{Granted, Outbound, Policy, Scheme};
+use hostel_model::egress::{Granted, Scheme};
 use hostel_model::platform::{Monotonic, Platform};
 use hostel_sandbox::{IncomingBody, Outgoing, OutgoingError, OutgoingFuture, Patience};
-use http::{Request, Response};
+use http::header::CONTENT_LENGTH;
+use http::{Method, Request, Response};
+use http_body::Body;
 use http_body_util::BodyExt;
 use rustls::RootCertStore;
 use tokio::sync::{Semaphore, oneshot};
-use tokio_rustls::TlsConnector;
-
-use crate::metrics::EgressMetrics;
 
 use body::{SentBody, UpstreamBody};
 use connect::{Destination, Reached};
-use pool::{Key, Lease, Pool, Slot};
+use pool::{Key, Lease};
 use resolver::Resolver;
 use roots::Roots;
+use slot::Slot;
 
 pub(crate) use failure::denied_reason;
+pub use outlet::Outlet;
 pub use target::Target;
 
 mod body;
 mod connect;
 mod failure;
 mod headers;
+mod outlet;
 mod pool;
 mod protocol;
 mod resolver;
 mod roots;
+mod slot;
 mod target;
 #[cfg(test)]
 mod tests;
@@ -51,8 +53,15 @@ const CONNECT: Duration = Duration::from_secs(5);
 const HANDSHAKE: Duration = Duration::from_secs(5);
 /// No response may be silent for longer than this between two pieces of its body.
 const BETWEEN_BYTES: Duration = Duration::from_secs(30);
-/// A connection that was pushed out for another is gone by then.
-const PUSHED_OUT: Duration = Duration::from_secs(1);
+/// Where all connections are in use, a request waits so long for one of them. Those that
+/// have just been used need a moment, too, until they are closed or can be used again.
+const WAITS: Duration = Duration::from_secs(1);
+/// A body of unknown length in a request that mostly has none begins in this time, or
+/// the head goes out before it.
+const BODY_BEGINS: Duration = Duration::from_millis(100);
+/// Services have one of so many connections of the process, whoever else has none:
+/// the others are for those who ask the host.
+const SHARE: usize = 2;
 
 /// How services reach the outside, as the configuration says it.
 #[derive(Clone, Debug)]
@@ -76,14 +85,18 @@ pub struct Egress {
     roots: Roots,
     /// One for each connection that the process has files for, either way.
     descriptors: Arc<Semaphore>,
+    /// One for each of those that may lead outside.
+    share: Arc<Semaphore>,
 }
 
 impl Egress {
     /// Reads whom the system asks and believes, once; changes of that need a restart.
+    /// Of `descriptors`, of which nobody has any yet, up to a half are for services.
     #[must_use]
     pub fn new(settings: EgressSettings, platform: Platform, descriptors: Arc<Semaphore>) -> Self {
-        let resolver = Resolver::new(&settings.resolvers);
-        Self { platform, resolver, roots: Roots::new(settings.authorities), descriptors }
+        let resolver = Resolver::new(&settings.resolvers, &platform.clock);
+        let share = Arc::new(Semaphore::new(descriptors.available_permits() / SHARE));
+        Self { platform, resolver, roots: Roots::new(settings.authorities), descriptors, share }
     }
 
     /// Sends `outgoing` to `target`, which `outlet` has granted. The work is in a task
@@ -100,7 +113,7 @@ impl Egress {
             };
             outlet.metrics.became(failure::outcome(&outcome));
             if let Err(error @ OutgoingError::Denied { .. }) = &outcome {
-                outlet.metrics.denied(denied_reason(error));
+                outlet.metrics.prohibited(denied_reason(error));
             }
             // Dropped if the guest has left; then the connection goes as well.
             let _ = answer.send(outcome);
@@ -118,9 +131,14 @@ impl Egress {
         let key = Key { scheme: target.scheme, host: target.host_of(&granted), port: target.port };
         let mut request = request.map(SentBody::new);
         headers::for_upstream(request.headers_mut());
+        if says_nothing_of_its_body(&request) {
+            let looked = request.body_mut().look(&self.platform, BODY_BEGINS).await;
+            looked.map_err(|_broken_off| OutgoingError::Broken)?;
+        }
         let mut fresh = false;
         loop {
-            let connect = async { self.lease(outlet, &key, &granted, patience.connect).await };
+            // On the heap: it is large, and most requests find a connection that rests.
+            let connect = Box::pin(self.lease(outlet, &key, &granted, patience.connect));
             let mut lease = self.until(expires, connect).await.ok_or(OutgoingError::ConnectTimeout)??;
             let waits = patience.first_byte.map(|patience| self.platform.clock.now().after(patience));
             let until = waits.map_or(expires, |waits| waits.min(expires));
@@ -162,6 +180,7 @@ impl Egress {
         granted: &Granted,
         patience: Option<Duration>,
     ) -> Result<Lease, OutgoingError> {
+        outlet.takes_over();
         let now = self.platform.clock.now();
         if let Some(lease) = outlet.pool.take(key, now) {
             return Ok(lease);
@@ -179,12 +198,15 @@ impl Egress {
             // Somebody found out that each request needs one: nobody has to wait any more.
             alone = alone.filter(|_| outlet.pool.gate(key).is_some());
         }
-        let slot = self.slot(outlet).await?;
+        let slot = match self.slot(outlet, key, connect_by).await? {
+            Either::Left(lease) => return Ok(lease),
+            Either::Right(slot) => slot,
+        };
         let destination = Destination { scheme: key.scheme, granted, port: key.port, policy: &outlet.policy };
         let addresses = match granted {
-            Granted::Address(address) => vec![*address],
+            Granted::Address(address) => [*address].into(),
             Granted::Name(name) => {
-                let asked = self.until(connect_by, self.resolver.lookup(name)).await;
+                let asked = self.until(connect_by, self.resolver.lookup(name, &outlet.known)).await;
                 destination.judged(asked.ok_or(OutgoingError::DnsTimeout)??)?
             }
         };
@@ -202,26 +224,39 @@ impl Egress {
         lease
     }
 
-    /// Leave to open one more connection. Those that rest give way.
-    async fn slot(&self, outlet: &Outlet) -> Result<Slot, OutgoingError> {
-        let of_process = Arc::clone(&self.descriptors).try_acquire_owned().map_err(|_none| OutgoingError::Limit)?;
-        let of_service = match Arc::clone(&outlet.slots).try_acquire_owned() {
-            Ok(permit) => permit,
-            Err(_none) if outlet.pool.push_out() => {
-                let freed = Arc::clone(&outlet.slots).acquire_owned();
-                let by = self.platform.clock.now().after(PUSHED_OUT);
-                let freed = self.until(by, freed).await.and_then(Result::ok);
-                freed.ok_or(OutgoingError::Limit)?
+    /// Leave to open one more connection, or one to `key` that came to rest meanwhile.
+    /// Those that rest give way; where all are in use, one of them may be over soon.
+    async fn slot(&self, outlet: &Outlet, key: &Key, by: Monotonic) -> Result<Either<Lease, Slot>, OutgoingError> {
+        let by = self.platform.clock.now().after(WAITS).min(by);
+        loop {
+            let mut changed = std::pin::pin!(outlet.places.changed().notified());
+            // Before looking: what changes in between is not missed.
+            changed.as_mut().enable();
+            if let Some(lease) = outlet.pool.take(key, self.platform.clock.now()) {
+                return Ok(Either::Left(lease));
             }
-            Err(_none) => return Err(OutgoingError::Limit),
-        };
-        Ok(Slot::new(of_service, of_process))
+            if let Some(slot) = outlet.places.take([&self.share, &self.descriptors], &outlet.metrics.connections) {
+                return Ok(Either::Right(slot));
+            }
+            outlet.pool.push_out();
+            self.until(by, changed).await.ok_or(OutgoingError::Limit)?;
+        }
     }
 
     /// What `work` comes to, if it does so in time.
     async fn until<T>(&self, by: Monotonic, work: impl Future<Output = T>) -> Option<T> {
         connect::until(&self.platform, by, work).await
     }
+}
+
+/// Whether `request` may have a body of which its head does not say how long it is, by a
+/// method of which the library below takes it that it has none.
+fn says_nothing_of_its_body(request: &Request<SentBody>) -> bool {
+    let body = request.body();
+    matches!(*request.method(), Method::GET | Method::HEAD)
+        && !request.headers().contains_key(CONTENT_LENGTH)
+        && !body.is_end_stream()
+        && body.size_hint().exact().is_none()
 }
 
 /// A request on its way out.
@@ -242,54 +277,5 @@ impl Sent {
         let Outgoing { request, patience, caller } = outgoing;
         let now = caller.tree.clock().now();
         Self { target, request, patience, expires: caller.deadline.expires_at(&caller.tree, now) }
-    }
-}
-
-/// The way out of one service under one policy: its connections, and how many there may be.
-pub struct Outlet {
-    /// What may be reached.
-    policy: Policy,
-    connections: u32,
-    slots: Arc<Semaphore>,
-    pool: Arc<Pool>,
-    tls: OnceLock<TlsConnector>,
-    /// What became of its requests.
-    pub(crate) metrics: EgressMetrics,
-}
-
-impl Outlet {
-    /// For a service that is granted `outbound` and so many connections at once: the
-    /// one it has already, if that is no other. What it has open counts on where
-    /// only its grants are others.
-    #[must_use]
-    pub fn of(
-        outbound: &BTreeSet<Outbound>,
-        connections: u32,
-        metrics: EgressMetrics,
-        current: Option<&Arc<Self>>,
-    ) -> Arc<Self> {
-        let policy = Policy::of(outbound);
-        let same = current.filter(|current| current.connections == connections);
-        if let Some(current) = same.filter(|current| current.policy == policy) {
-            return Arc::clone(current);
-        }
-        let slots = same.map_or_else(|| Semaphore::new(connections as usize).into(), |same| Arc::clone(&same.slots));
-        Arc::new(Self { policy, connections, slots, pool: Arc::default(), tls: OnceLock::new(), metrics })
-    }
-
-    /// What may be reached through it.
-    #[must_use]
-    pub fn policy(&self) -> &Policy {
-        &self.policy
-    }
-
-    /// Closes connections that have rested too long.
-    pub fn expire_idle(&self, now: Monotonic) {
-        self.pool.expire(now);
-    }
-
-    /// Its own, so that no session is taken up again by somebody else.
-    fn tls(&self, roots: &Roots) -> &TlsConnector {
-        self.tls.get_or_init(|| roots.connector())
     }
 }

@@ -32,6 +32,11 @@ const BUSY_PAUSE: Duration = Duration::from_secs(1);
 /// The same after the disk failed, which will not pass within moments.
 const DISK_PAUSE: Duration = Duration::from_secs(10);
 
+/// The same for a component that was not compiled because the machine had no room for that, the first time ...
+const MOMENT_PAUSE: Duration = Duration::from_secs(15);
+/// ... and after it has failed so often that it will hardly pass soon.
+const MOMENT_PAUSE_MAX: Duration = Duration::from_mins(10);
+
 /// Reads a variable of the environment, whenever a secret is to be read again.
 pub type Variables = Box<dyn Fn(&str) -> Option<String> + Send>;
 
@@ -68,6 +73,7 @@ pub struct Started {
     has_file: bool,
     last: LastGood,
     said: Said,
+    incomplete: bool,
 }
 
 impl Started {
@@ -81,7 +87,15 @@ impl Started {
             has_file: loaded.file.is_some(),
             last: LastGood::of(services),
             said: Said::already(&loaded.problems),
+            incomplete: false,
         }
+    }
+
+    /// Whether a service of the folder could not be made for a reason of the moment: it is tried again soon.
+    #[must_use]
+    pub fn incomplete(mut self, incomplete: bool) -> Self {
+        self.incomplete = incomplete;
+        self
     }
 }
 
@@ -103,11 +117,15 @@ impl Follow {
         orders: Orders,
         platform: &Platform,
     ) -> io::Result<Self> {
-        let Watched { path, watcher, stopper } = watched;
+        let Watched { path, mut watcher, stopper } = watched;
+        if started.incomplete {
+            watcher.again_after(MOMENT_PAUSE);
+        }
         let reachable = started.plan.listeners.iter().map(|listener| listener.services.clone()).collect();
         // One that is half-written just now says what it said when the host started.
         let files = Files::knowing(started.tables.iter().cloned());
-        let mut follower = Follower { path, started, watcher, files, variables, orders, reachable };
+        let pause = MOMENT_PAUSE;
+        let mut follower = Follower { path, started, watcher, files, variables, orders, reachable, pause };
         let work = move || {
             while let Some(changes) = follower.watcher.wait() {
                 follower.round(changes);
@@ -127,6 +145,8 @@ struct Follower {
     variables: Variables,
     orders: Orders,
     reachable: Reachable,
+    /// How long to wait when a component was not compiled for a reason of the moment.
+    pause: Duration,
 }
 
 impl Follower {
@@ -174,10 +194,10 @@ impl Follower {
     fn request(&mut self, mut services: Vec<ServiceRequest>, plan: &Plan) -> DeployRequest {
         for service in &mut services {
             // The slots of the pool are no larger.
-            service.limits.memory = service.limits.memory.min(self.started.plan.host.memory_max);
+            service.limits.fit_into(&self.started.plan.host);
         }
         self.reachable = restart::reachable(&self.started.plan.listeners, &plan.listeners, &self.reachable);
-        DeployRequest { services, listeners: self.reachable.clone() }
+        DeployRequest { services, listeners: self.reachable.clone(), tenants: plan.tenants.clone() }
     }
 
     /// The deployer itself tells what is live now.
@@ -186,6 +206,12 @@ impl Follower {
             Ok(done) => {
                 self.started.said.success();
                 tell_rejected(&done.rejected);
+                if done.rejected.iter().any(|(_, reason)| reason.is_of_the_moment()) {
+                    self.watcher.again_after(self.pause);
+                    self.pause = (self.pause * 2).min(MOMENT_PAUSE_MAX);
+                } else {
+                    self.pause = MOMENT_PAUSE;
+                }
             }
             Err(DeployError::Busy) => self.watcher.again_after(BUSY_PAUSE),
             Err(error) => {

@@ -25,6 +25,8 @@ pub use swap::{Slots, SwapWatch, Unclean};
 pub use system::{Kernel, confine_compiler, refuse_pagemap_scans};
 pub use territory::Territory;
 
+#[cfg(target_os = "linux")]
+pub mod needed;
 mod outside;
 #[cfg(target_os = "linux")]
 pub mod refused;

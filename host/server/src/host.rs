@@ -10,6 +10,7 @@ use std::time::Duration;
 use futures::future::{Either, select};
 use hostel_model::limits::HostLimits;
 use hostel_model::platform::Platform;
+use hostel_model::units::ByteSize;
 use hostel_sandbox::{CompileWith, Sandbox, SandboxError};
 use hostel_storage::{Artifacts, Journal, KeyValue, StateFolder, StorageError};
 use thiserror::Error;
@@ -23,13 +24,13 @@ use crate::deploy::{Author, DeployError, DeployRequest, Deployer, DeployerHandle
 use crate::dispatch::Dispatcher;
 use crate::dispatch::admission::{Permits, Queue};
 use crate::egress::{Egress, EgressSettings};
-use crate::host::doors::Doors;
 use crate::hardening::Unclean;
+use crate::host::doors::Doors;
 use crate::host::numbers::{Numbers, Watching};
 use crate::ingress::{Door, Ingress, Phase};
 use crate::line_writer::{LineOutput, LineWriter};
 use crate::live::{LiveTable, Snapshot};
-use crate::machine::{connections_max, memory_bytes};
+use crate::machine::{compile_memory, connections_max, memory_budget, memory_bytes};
 use crate::metrics::{Levels, Metrics};
 use crate::record::Recorder;
 use crate::rollout::watch_revisions;
@@ -123,7 +124,7 @@ impl Parts {
         Self { live, numbers, readiness, listeners: Arc::default(), deployer: Arc::default() }
     }
 
-    fn told(&self, limits: &HostLimits, scratch: PathBuf, platform: &Platform) -> AdminState {
+    fn told(&self, host_limits: HostLimits, scratch: PathBuf, platform: &Platform) -> AdminState {
         let numbers = Arc::clone(&self.numbers);
         AdminState {
             live: Arc::clone(&self.live),
@@ -134,7 +135,7 @@ impl Parts {
             deployer: Arc::clone(&self.deployer),
             scratch,
             slots: Arc::clone(&self.numbers.slots),
-            host_limits: limits.clone(),
+            host_limits,
             clock: Arc::clone(&platform.clock),
             started: platform.clock.now(),
         }
@@ -161,6 +162,7 @@ pub struct Host {
     admin: Admin,
     certificates: Watching,
     deployer: DeployerHandle,
+    incomplete: bool,
     /// Ends the watch over new revisions.
     watching: watch::Sender<bool>,
 }
@@ -172,7 +174,7 @@ impl Host {
     /// The first thing that keeps it from serving; nothing is left running.
     pub async fn start(settings: HostSettings, state: &Path, platform: Platform) -> Result<Self, StartError> {
         let HostSettings { limits, listeners, admin_socket, admin_address, deploy, access_log, .. } = settings;
-        let (mut inherited, compile_with) = (settings.inherited, settings.compile_with);
+        let (mut inherited, mut compile_with) = (settings.inherited, settings.compile_with);
         let most = connections_at_most(&listeners);
         let descriptors = Arc::new(Semaphore::new(most as usize));
         let egress = Egress::new(settings.egress, platform.clone(), Arc::clone(&descriptors));
@@ -182,18 +184,22 @@ impl Host {
         let addresses: Vec<SocketAddr> = served.iter().map(|listener| listener.address).collect();
         let folder = StateFolder::open(state)?;
         let store = Arc::new(open_store(&folder, &platform)?);
-        let budget = limits.memory_budget.map_or_else(|| memory_bytes() / 2, |budget| budget.0);
+        let budget = memory_budget(&limits).0;
+        let compiling = &mut compile_with.limits.memory;
+        *compiling = ByteSize(compiling.0.min(compile_memory(memory_bytes(), budget)));
         let sandbox = Arc::new(Sandbox::start(&limits, budget, compile_with, &platform)?);
         tracing::debug!(slots = ?sandbox.cleaning(), "sandbox is ready");
         let live = Arc::<LiveTable>::default();
         let numbers = Numbers::new(&sandbox, &live, &listeners, &addresses, &platform)?;
         let parts = Parts::new(numbers, live, &platform);
-        let admin = crate::admin::start(at, parts.told(&limits, folder.scratch(), &platform), &platform)?;
+        let told = HostLimits { memory_budget: Some(ByteSize(budget)), ..limits.clone() };
+        let admin = crate::admin::start(at, parts.told(told, folder.scratch(), &platform), &platform)?;
         let Parts { live, numbers, readiness, listeners: told, deployer: asked } = parts;
         let (metrics, memory_max) = (Arc::clone(&numbers.metrics), limits.memory_max);
         let (code, table, kept) = (Arc::clone(&sandbox), Arc::clone(&live), Arc::clone(&store));
         let deployer = Deployer::new(code, table, kept, metrics, platform.clone(), memory_max)?;
-        let deployer = start_deployer(deployer, deploy, &sandbox, &store, &platform).await?;
+        let (deployer, parts) = (deployer.with_threads(guest_threads()), (&sandbox, &store, &live));
+        let (deployer, incomplete) = start_deployer(deployer, deploy, parts, &platform).await?;
         // Set once, here.
         let _ = asked.set(deployer.clone());
         readiness.holds(Check::Services);
@@ -232,6 +238,7 @@ impl Host {
             admin,
             certificates,
             deployer,
+            incomplete,
             watching,
         })
     }
@@ -258,6 +265,12 @@ impl Host {
     #[must_use]
     pub fn deployer(&self) -> &DeployerHandle {
         &self.deployer
+    }
+
+    /// Whether something of the folder could not be made at the start for a reason of the moment.
+    #[must_use]
+    pub fn is_incomplete(&self) -> bool {
+        self.incomplete
     }
 
     /// Guests' data, for tests and commands.
@@ -402,21 +415,27 @@ fn serve(doors: Vec<Door>, ingress: &Ingress) -> mpsc::Receiver<Infallible> {
     doors_open
 }
 
-/// Puts in force what the folder says; then compiles what a rollback may need.
+/// Puts in force what the folder says; then compiles what a rollback may need. Also whether something of
+/// it could not be made for a reason of the moment.
 async fn start_deployer(
     deployer: Deployer,
     request: DeployRequest,
-    sandbox: &Arc<Sandbox>,
-    store: &Arc<Store>,
+    (sandbox, store, live): (&Arc<Sandbox>, &Arc<Store>, &Arc<LiveTable>),
     platform: &Platform,
-) -> Result<DeployerHandle, StartError> {
+) -> Result<(DeployerHandle, bool), StartError> {
     let deployer = DeployerHandle::start(deployer, platform).map_err(StartError::Thread)?;
     let done = deployer.ask(first(request)).await?;
     tell_rejected(&done.rejected);
-    let (compiler, kept) = (Arc::clone(sandbox), Arc::downgrade(store));
-    let ahead = Box::new(move || compile_ahead(&compiler, &kept));
+    let incomplete = done.rejected.iter().any(|(_, reason)| reason.is_of_the_moment());
+    let (compiler, kept, live) = (Arc::clone(sandbox), Arc::downgrade(store), Arc::clone(live));
+    let ahead = Box::new(move || compile_ahead(&compiler, &kept, &live));
     platform.spawn.thread("hostel-ahead", ahead).map_err(StartError::Thread)?;
-    Ok(deployer)
+    Ok((deployer, incomplete))
+}
+
+/// Threads of the data plane, on which guests are polled.
+fn guest_threads() -> u32 {
+    u32::try_from(tokio::runtime::Handle::current().metrics().num_workers()).unwrap_or(u32::MAX)
 }
 
 /// What the folder says at the start: all of it, or the host does not start.

@@ -4,7 +4,7 @@
 //! that it never sees two revisions of a service: where two share the requests of
 //! a service, the one that serves is drawn once for the root request (`lot.rs`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
@@ -15,21 +15,23 @@ use hostel_model::limits::Limits;
 use hostel_model::name::ServiceName;
 use hostel_model::plan::Isolation;
 use hostel_model::platform::Monotonic;
-use hostel_model::rollout::{Rollout, Sticky, Weight};
+use hostel_model::rollout::{Rollout, Weight};
 use hostel_model::route::{RoutePattern, RouteTable};
 use hostel_model::standing::{Asks, Standing};
 use hostel_sandbox::CompiledService;
 
-use crate::dispatch::admission::{Permits, Queue};
+use crate::dispatch::admission::{Group, Permits, Queue};
 use crate::egress::Outlet;
 use crate::live::breaker::{Breaker, Pass};
 use crate::live::lot::Lots;
 use crate::live::tally::{Counts, Tally};
+use crate::live::tenant::{LiveTenant, Tenancy};
 use crate::metrics::ServiceMetrics;
 
 pub mod breaker;
 pub mod lot;
 pub mod tally;
+pub mod tenant;
 
 /// What the configuration says of a service, whatever its code is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +40,8 @@ pub struct Settings {
     pub routes: Vec<RoutePattern>,
     /// What it may touch.
     pub grants: Grants,
+    /// Services of other owners that may call it.
+    pub callers: BTreeSet<ServiceName>,
     /// What one request may use.
     pub limits: Limits,
     /// Whether its instances are used again.
@@ -114,6 +118,8 @@ pub struct LiveService {
     pub name: ServiceName,
     /// What the configuration says, as far as it was approved.
     pub settings: Arc<Settings>,
+    /// Whose it is; nobody's is the operator's.
+    pub tenant: Option<Arc<LiveTenant>>,
     /// What serves; nothing where its first revision waits for approval.
     pub live: Option<Arc<LiveRevision>>,
     /// What gets a share of the requests.
@@ -152,20 +158,32 @@ impl LiveService {
     /// If it takes no requests now.
     pub fn choose(&self, lots: Option<&Lots>, now: Monotonic) -> Result<(&Arc<LiveRevision>, Pass), Closed> {
         let live = self.live.as_ref().filter(|_| !self.disabled()).ok_or(Closed::NotReady)?;
-        if let (Some((candidate, weight)), Some(lots)) = (&self.candidate, lots)
-            && weight.takes(lots.for_service(self.settings.rollout.sticky, self.salt()))
-            // A candidate that only fails costs nobody a request.
-            && let Ok(pass) = candidate.breaker.admit(now)
-        {
-            return Ok((candidate, pass));
+        let mut chosen = live;
+        if let (Some((candidate, weight)), Some(lots)) = (&self.candidate, lots) {
+            let leave = || {
+                let takes = weight.takes(lots.for_service(self.settings.rollout.sticky, self.salt()));
+                // A candidate that only fails costs nobody a request.
+                takes.then(|| candidate.breaker.admit(now).ok()).flatten()
+            };
+            match lots.settle(&self.name, leave) {
+                (true, Some(pass)) => return Ok((candidate, pass)),
+                (true, None) => chosen = candidate,
+                (false, _) => {}
+            }
         }
-        live.breaker.admit(now).map(|pass| (live, pass)).map_err(Closed::Breaker)
+        chosen.breaker.admit(now).map(|pass| (chosen, pass)).map_err(Closed::Breaker)
     }
 
-    /// Whether a cookie keeps its clients with one of two revisions.
+    /// Whose turn it is where it waits with services of others.
     #[must_use]
-    pub fn keeps_by_cookie(&self) -> bool {
-        self.candidate.is_some() && self.settings.rollout.sticky == Sticky::Cookie
+    pub fn group(&self) -> Group {
+        self.tenant.as_ref().map_or(Group::default(), |tenant| tenant.group)
+    }
+
+    /// Whether both belong to the same tenant, or both to the operator.
+    #[must_use]
+    pub fn has_owner_of(&self, other: &Self) -> bool {
+        self.tenant.as_ref().map(Arc::as_ptr) == other.tenant.as_ref().map(Arc::as_ptr)
     }
 
     /// Whether it answers `not-ready` by command.
@@ -208,6 +226,8 @@ pub struct Snapshot {
     pub routes: Vec<RouteTable<Arc<LiveService>>>,
     /// Whether two revisions of some service share its requests, so that lots are drawn.
     pub shares: bool,
+    /// Whose what is.
+    pub tenancy: Arc<Tenancy>,
 }
 
 /// The snapshot in force.

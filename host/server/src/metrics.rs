@@ -56,6 +56,7 @@ pub struct Metrics {
     calls: Family<ServiceLabel, Counter>,
     egress_requests: Family<EgressLabel, Counter>,
     egress_denied: Family<FailureLabel, Counter>,
+    egress_connections: Gauge,
     failures: Family<FailureLabel, Counter>,
     /// Connections open now.
     pub connections: Gauge,
@@ -111,6 +112,9 @@ impl ServiceMetrics {
 #[derive(Clone)]
 pub struct EgressMetrics {
     service: String,
+    /// Connections of all services that exist now.
+    pub connections: Gauge,
+    failed: Counter,
     requests: Family<EgressLabel, Counter>,
     denied: Family<FailureLabel, Counter>,
 }
@@ -126,7 +130,13 @@ impl EgressMetrics {
         self.denied.get_or_create(&FailureLabel { service: self.service.clone(), reason }).inc();
     }
 
-    /// The same before anything was done for it.
+    /// The same of one whose name was granted, and whose address is not: a failure of its service.
+    pub fn prohibited(&self, reason: &'static str) {
+        self.denied(reason);
+        self.failed.inc();
+    }
+
+    /// The same before anything was done for it. What failed is for the caller to count.
     pub fn refused(&self, reason: &'static str) {
         self.became("refused");
         self.denied(reason);
@@ -164,6 +174,7 @@ impl Metrics {
             calls: Family::default(),
             egress_requests: Family::default(),
             egress_denied: Family::default(),
+            egress_connections: Gauge::default(),
             failures: Family::default(),
             connections: Gauge::default(),
             connections_refused: Family::default(),
@@ -191,6 +202,8 @@ impl Metrics {
         registry.register("service_calls", "Calls from service to service", self.calls.clone());
         registry.register("egress_requests", "Requests of services to hosts outside", self.egress_requests.clone());
         registry.register("egress_denied", "Those that were not granted", self.egress_denied.clone());
+        let open = self.egress_connections.clone();
+        registry.register("egress_open_connections", "Connections to hosts outside, those in the making too", open);
         registry.register("failures", "Requests and calls that ended in a failure", self.failures.clone());
         registry.register("open_connections", "Connections open now", self.connections.clone());
         let refused = self.connections_refused.clone();
@@ -264,8 +277,12 @@ impl Metrics {
     /// What counts the requests of a service to hosts outside.
     #[must_use]
     pub fn egress(&self, service: &ServiceName) -> EgressMetrics {
+        let service = service.as_str().to_owned();
+        let failed = FailureLabel { service: service.clone(), reason: Failure::EgressDenied.slug() };
         EgressMetrics {
-            service: service.as_str().to_owned(),
+            service,
+            connections: self.egress_connections.clone(),
+            failed: self.failures.get_or_create(&failed).clone(),
             requests: self.egress_requests.clone(),
             denied: self.egress_denied.clone(),
         }

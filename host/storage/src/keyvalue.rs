@@ -14,6 +14,7 @@ mod bucket;
 mod change;
 mod error;
 mod operator;
+mod quota;
 mod table;
 mod writer;
 
@@ -30,6 +31,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 pub use self::bucket::{Bucket, KeyedValue, Swap};
 pub use self::error::KeyValueError;
 pub use self::operator::BucketUsage;
+pub use self::quota::SharedQuota;
 pub(crate) use self::table::LAYOUT;
 pub use self::table::{KeyPage, Usage, Version, Versioned};
 
@@ -162,7 +164,7 @@ impl Front {
     async fn write(
         &self,
         space: &Space,
-        limits: &KeyValueLimits,
+        (limits, quota): (&KeyValueLimits, Option<&Arc<SharedQuota>>),
         change: Change,
         place: Place,
     ) -> Result<Answer, KeyValueError> {
@@ -172,7 +174,8 @@ impl Front {
             mpsc::error::TrySendError::Closed(()) => KeyValueError::Closed,
         })?;
         self.counters.queued.fetch_add(1, Ordering::Relaxed);
-        slot.send(Command::Write(Job { space: space.clone(), limits: limits.clone(), change, answer, place }));
+        let (space, limits, quota) = (space.clone(), limits.clone(), quota.cloned());
+        slot.send(Command::Write(Job { space, limits, quota, change, answer, place }));
         answered.await.unwrap_or(Err(KeyValueError::Closed))
     }
 }

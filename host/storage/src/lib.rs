@@ -24,6 +24,7 @@ pub use durable::write_file;
 pub use error::StorageError;
 pub use journal::{Batch, Change, Entry, Journal, KeptRevision, NewEntry};
 pub use keyvalue::{
-    Bucket, BucketUsage, Gauges, KeyPage, KeyValue, KeyValueError, KeyedValue, Swap, Usage, Version, Versioned,
+    Bucket, BucketUsage, Gauges, KeyPage, KeyValue, KeyValueError, KeyedValue, SharedQuota, Swap, Usage, Version,
+    Versioned,
 };
 pub use state::StateFolder;

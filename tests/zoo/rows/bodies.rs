@@ -174,7 +174,14 @@ fn answers() -> Vec<Row> {
         row("returns without an answer", "502 no-response", "g24-p2", guest::ANSWERS_NOTHING_P2, "", nothing.clone()),
         row("the same, WASI 0.3", "502 no-response", "g24-p3", guest::ANSWERS_NOTHING_P3, "", nothing.clone()),
         row("drops its chance to answer", "502 no-response", "g24-dropped", bodies, "how=dropped", nothing),
-        row("answers twice", "200, the first", "g24-twice", bodies, "how=twice", FIRST),
+        Row::asked(
+            "G24",
+            "answers twice",
+            "200, the first; 502 if it failed before that was on its way",
+            Service::of("g24-twice", bodies).limits(LIMITS),
+            vec![Ask::get("g24-twice", "how=twice", FIRST).or(Expect::new(502, "trap"))],
+        )
+        .alone(3),
         row("answers, then traps", "200, the first", "g24-trap", bodies, "how=trap", FIRST),
         works_on("answers, then spins", "g24-spin", bodies, "how=spin", FIRST),
         row(

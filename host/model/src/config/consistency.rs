@@ -11,13 +11,16 @@ use crate::name::ServiceName;
 use crate::route::{Conflict, RoutePattern, RouteTable};
 
 mod addresses;
+mod tenants;
 
 pub(super) fn check(draft: &Draft, report: &mut Report<'_>) {
     routes(draft, report);
     addresses::check(draft, report);
+    tenants::check(draft, report);
     // After a syntax error what seems not to exist may only not have been read.
     if !report.is_broken() {
         calls(draft, report);
+        tenants::check_calls(draft, report);
         listeners(draft, report);
         memory(draft, report);
     }

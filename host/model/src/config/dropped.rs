@@ -129,8 +129,9 @@ fn add_component(draft: &mut Draft, name: ServiceName, file: &str, report: &mut 
         dropped: true,
         ..ServicePlan::new(name.clone(), file.to_owned())
     };
-    plan.limits.memory = plan.limits.memory.min(draft.host.memory_max);
-    draft.services.insert(name, ServiceDraft { plan, name: None, routes: Vec::new(), calls: Vec::new(), memory: None });
+    plan.limits.fit_into(&draft.host);
+    let (routes, calls, callers) = (Vec::new(), Vec::new(), Vec::new());
+    draft.services.insert(name, ServiceDraft { plan, name: None, routes, calls, callers, memory: None });
 }
 
 /// Whether a table means this file of its own folder.

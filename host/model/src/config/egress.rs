@@ -42,13 +42,18 @@ fn resolvers(root: &Section<'_>, report: &mut Report<'_>) -> Vec<SocketAddr> {
 fn resolver(value: &Spanned<DeValue<'_>>, report: &mut Report<'_>) -> Option<SocketAddr> {
     let item = string(value, "resolver", RESOLVER, report)?;
     let alone = || item.value.parse::<IpAddr>().map(|address| SocketAddr::new(address, RESOLVER_PORT));
-    let address = item.value.parse().or_else(|_no_port| alone()).ok().filter(|address| address.port() != 0);
+    let address = item.value.parse().or_else(|_no_port| alone()).ok().filter(is_asked);
     if address.is_none() {
         let message = format!("`{}` is not the address of a resolver", item.value);
         let help = "write an IP address, and a port if it is not 53, as in `127.0.0.1:5353` or `[::1]:5353`";
         report.error(item.span, "this one", message, help);
     }
     address
+}
+
+/// A zone, as in `[fe80::1%2]:53`, is lost on the way to whoever asks.
+fn is_asked(address: &SocketAddr) -> bool {
+    address.port() != 0 && !matches!(address, SocketAddr::V6(address) if address.scope_id() != 0)
 }
 
 fn authorities(root: &Section<'_>, report: &mut Report<'_>) -> Vec<FilePlan> {

@@ -29,6 +29,14 @@ const KEYS: &[&str] = &[
     "connections",
     "keyvalue",
 ];
+/// The keys of `keyvalue`, and their names among all limits.
+const KEYVALUE_KEYS: [(&str, &str); 5] = [
+    ("key", "keyvalue.key"),
+    ("value", "keyvalue.value"),
+    ("bytes", "keyvalue.bytes"),
+    ("keys", "keyvalue.keys"),
+    ("writes", "keyvalue.writes"),
+];
 const EXAMPLE: &str = "`limits = { memory = \"96MiB\", cpu = \"2s\" }`";
 const KEYVALUE: &str = "`keyvalue = { bytes = \"1GiB\" }`";
 
@@ -58,7 +66,10 @@ pub(super) fn read(service: &Section<'_>, limits: &mut Limits, report: &mut Repo
     sizes(&section, limits, report);
     if let Some(section) = section.section("keyvalue", KEYVALUE, report) {
         keyvalue(&section, &mut limits.keyvalue, report);
+        section.note(KEYVALUE_KEYS, &mut limits.origins, report);
     }
+    let keys = KEYS.iter().filter(|key| **key != "keyvalue");
+    section.note(keys.map(|key| (*key, *key)), &mut limits.origins, report);
     // Compared with the host's later, which may stand further down in the file.
     section.set("memory", MEMORY_MIN..=ByteSize(u64::MAX), &mut limits.memory, report)
 }
@@ -97,7 +108,7 @@ fn sizes(section: &Section<'_>, limits: &mut Limits, report: &mut Report<'_>) {
 }
 
 fn keyvalue(section: &Section<'_>, limits: &mut KeyValueLimits, report: &mut Report<'_>) {
-    section.expect_only(&["key", "value", "bytes", "keys", "writes"], report);
+    section.expect_only(&KEYVALUE_KEYS.map(|(key, _)| key), report);
     section.set("key", ByteSize(1)..=KEY_MAX, &mut limits.key, report);
     section.set("value", ByteSize(1)..=VALUE_MAX, &mut limits.value, report);
     section.set("bytes", ANY_SIZE, &mut limits.bytes, report);

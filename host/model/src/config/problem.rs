@@ -1,10 +1,13 @@
 //! One thing wrong with a `hostel.toml`: where it is, what it is, and what to do about it.
 
+use std::cell::OnceCell;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
 use miette::{Diagnostic, LabeledSpan, MietteError, MietteSpanContents, SourceCode, SourceSpan, SpanContents};
+
+use crate::limits::Origin;
 
 /// The longest line that a problem is drawn into: `miette` cannot indent a caret
 /// by more than 65,535 columns, and a tab takes up to eight of them.
@@ -54,6 +57,9 @@ pub(super) struct Report<'s> {
     broken: Vec<usize>,
     /// Whether another text that belongs to this one has syntax errors.
     broken_elsewhere: bool,
+    /// The name of the text, shared by all that say where they come from, and where its lines
+    /// end: a text may hold thousands of values, and counting anew for each takes too long.
+    places: OnceCell<(Arc<str>, Vec<usize>)>,
 }
 
 impl Problem {
@@ -158,7 +164,8 @@ impl SourceCode for Source {
 
 impl<'s> Report<'s> {
     pub(super) fn new(source: &'s Source) -> Self {
-        Self { source, problems: Vec::new(), broken: Vec::new(), broken_elsewhere: false }
+        let (problems, broken, places) = (Vec::new(), Vec::new(), OnceCell::new());
+        Self { source, problems, broken, broken_elsewhere: false, places }
     }
 
     /// Mistakes of the writing itself, which the parser found. Nobody reads more than so many, and each
@@ -229,6 +236,15 @@ impl<'s> Report<'s> {
 
     pub(super) fn source(&self) -> &'s Source {
         self.source
+    }
+
+    /// That a value stands at a byte of the text.
+    pub(super) fn origin(&self, offset: usize) -> Origin {
+        let (file, ends) = self.places.get_or_init(|| {
+            let ends = self.source.text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
+            (Arc::from(self.source.name.as_str()), ends.map(|(at, _)| at).collect())
+        });
+        Origin::File { file: Arc::clone(file), line: ends.partition_point(|end| *end < offset) + 1 }
     }
 
     /// The line, counted from 0, on which a byte of the text is.

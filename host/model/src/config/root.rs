@@ -1,7 +1,7 @@
 //! The top of the file: its version, the bounds of the host, and the tables below.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::time::Duration;
 
 use toml::de::DeTable;
@@ -10,6 +10,7 @@ use super::listener::{self, ListenerDraft};
 use super::problem::Report;
 use super::section::{Item, Section};
 use super::service::{self, ServiceDraft};
+use super::tenant::{self, TenantDraft};
 use super::{admin, egress};
 use crate::limits::HostLimits;
 use crate::name::{NameError, ServiceName};
@@ -19,9 +20,9 @@ use crate::units::ByteSize;
 /// The version of the file that this host understands.
 const VERSION: u64 = 1;
 
-/// The most instances: each reserves some GiB of address space on either engine,
+/// How many instances there may be: each reserves some GiB of address space on either engine,
 /// and a process has 128 TiB.
-const INSTANCES_MAX: u64 = 10_000;
+pub(super) const INSTANCES: RangeInclusive<u64> = 1..=10_000;
 
 /// The least memory that means anything: one page of a guest.
 pub(super) const MEMORY_MIN: ByteSize = ByteSize::kib(64);
@@ -29,8 +30,11 @@ pub(super) const MEMORY_MIN: ByteSize = ByteSize::kib(64);
 /// The most memory of one instance: what 32-bit addresses reach.
 const MEMORY_MAX: ByteSize = ByteSize(4 << 30);
 
-/// Longer than this nobody waits for a host to stop.
-const DRAIN_MAX: Duration = Duration::from_hours(1);
+/// What all instances together may be given; more than the machine has is what it has.
+pub(super) const BUDGETS: RangeInclusive<ByteSize> = MEMORY_MIN..=ByteSize(u64::MAX);
+
+/// Longer than an hour nobody waits for a host to stop.
+pub(super) const DRAINS: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_hours(1);
 
 /// The keys at the top.
 const KEYS: &[&str] = &[
@@ -45,8 +49,12 @@ const KEYS: &[&str] = &[
     "outbound_ca",
     "listener",
     "admin",
+    "tenant",
     "service",
 ];
+
+/// Those of them that are bounds of the host.
+const HOST_KEYS: [&str; 4] = ["memory_max", "memory_budget", "instances", "drain"];
 
 /// A plan whose parts are read but not yet checked against each other.
 #[derive(Debug)]
@@ -60,6 +68,8 @@ pub(super) struct Draft {
     /// Where `admin.address` is set.
     pub(super) admin_address: Option<Range<usize>>,
     pub(super) services: BTreeMap<ServiceName, ServiceDraft>,
+    /// In the order of their names.
+    pub(super) tenants: Vec<TenantDraft>,
     pub(super) host: HostLimits,
     pub(super) egress: EgressPlan,
     /// Where `memory_max` is set.
@@ -76,6 +86,7 @@ impl Default for Draft {
             admin: AdminPlan::default(),
             admin_address: None,
             services: BTreeMap::new(),
+            tenants: Vec::new(),
             host: HostLimits::default(),
             egress: EgressPlan::default(),
             memory_max: None,
@@ -99,6 +110,7 @@ pub(super) fn read(table: &DeTable<'_>, report: &mut Report<'_>) -> Draft {
     draft.listeners = listener::read(&root, report);
     draft.listens_by_default = root.get("listener").is_none() && !report.is_broken();
     (draft.admin, draft.admin_address) = admin::read(&root, report);
+    draft.tenants = tenant::read(&root, report);
     services(&root, &mut draft, report);
     draft
 }
@@ -119,15 +131,16 @@ fn host_limits(root: &Section<'_>, draft: &mut Draft, report: &mut Report<'_>) {
         draft.host.memory_max = max.value;
         draft.memory_max = Some(max.span);
     }
-    if let Some(budget) = root.measure("memory_budget", MEMORY_MIN..=ByteSize(u64::MAX), report) {
+    if let Some(budget) = root.measure("memory_budget", BUDGETS, report) {
         draft.host.memory_budget = Some(budget.value);
     }
-    if let Some(instances) = root.number("instances", 1..=INSTANCES_MAX, report) {
+    if let Some(instances) = root.number("instances", INSTANCES, report) {
         draft.host.instances = u32::try_from(instances.value).unwrap_or(u32::MAX);
     }
-    if let Some(drain) = root.measure("drain", Duration::ZERO..=DRAIN_MAX, report) {
+    if let Some(drain) = root.measure("drain", DRAINS, report) {
         draft.host.drain = drain.value;
     }
+    root.note(HOST_KEYS.map(|key| (key, key)), &mut draft.host.origins, report);
 }
 
 fn services(root: &Section<'_>, draft: &mut Draft, report: &mut Report<'_>) {

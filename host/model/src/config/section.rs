@@ -8,6 +8,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::problem::Report;
+use crate::limits::Origins;
 use crate::units::{ByteSize, UnitError, format_duration, parse_duration};
 
 /// How alike two names must be, from 0 to 1, to suggest one for the other:
@@ -231,6 +232,20 @@ impl<'t> Section<'t> {
     pub(super) fn set_count(&self, key: &str, range: RangeInclusive<u64>, limit: &mut u32, report: &mut Report<'_>) {
         if let Some(found) = self.number(key, range, report) {
             *limit = u32::try_from(found.value).unwrap_or(u32::MAX);
+        }
+    }
+
+    /// Notes where those of `keys` stand that are there, each under the name beside it.
+    pub(super) fn note(
+        &self,
+        keys: impl IntoIterator<Item = (&'static str, &'static str)>,
+        origins: &mut Origins,
+        report: &Report<'_>,
+    ) {
+        for (key, name) in keys {
+            if let Some(value) = self.get(key) {
+                origins.set(name, report.origin(value.span().start));
+            }
         }
     }
 

@@ -23,6 +23,7 @@ pub(super) const KEYS: &[&str] = &[
     "variables",
     "secrets",
     "calls",
+    "callers",
     "outbound",
     "limits",
     "isolation",
@@ -30,6 +31,7 @@ pub(super) const KEYS: &[&str] = &[
 ];
 const COMPONENT: &str = "`component = \"users.wasm\"`";
 const ROUTES: &str = "`routes = [\"GET /users\"]`";
+const CALLERS: &str = "`callers = [\"orders\"]`";
 const BUILD: &str = "`build = { command = \"…\" }`";
 const ISOLATION: &str = "`isolation = \"request\"` or `isolation = { reuse = 100 }`";
 
@@ -45,6 +47,7 @@ pub(super) struct ServiceDraft {
     /// Where each of its routes is written.
     pub(super) routes: Vec<Range<usize>>,
     pub(super) calls: Vec<Item<ServiceName>>,
+    pub(super) callers: Vec<Item<ServiceName>>,
     /// Where `limits.memory` is set.
     pub(super) memory: Option<Range<usize>>,
 }
@@ -104,7 +107,7 @@ fn contents(section: &Section<'_>, name: ServiceName, host: &HostLimits, report:
     section.expect_only(KEYS, report);
     let mut plan = ServicePlan::new(name, String::new());
     // A smaller pool makes smaller instances; only a limit that was written down can be wrong.
-    plan.limits.memory = plan.limits.memory.min(host.memory_max);
+    plan.limits.fit_into(host);
     if let Some(component) = section.text("component", COMPONENT, report) {
         component.value.clone_into(&mut plan.component);
         plan.component_span = Some(component.span);
@@ -114,6 +117,8 @@ fn contents(section: &Section<'_>, name: ServiceName, host: &HostLimits, report:
     plan.rollout = rollout::read(section, report);
     let memory = limit::read(section, &mut plan.limits, report);
     let calls = grants::read(section, &mut plan, report);
+    let callers = section.parsed("callers", CALLERS, ServiceName::parse, report);
+    plan.callers = callers.iter().map(|caller| caller.value.clone()).collect();
     let mut routes = Vec::new();
     for value in section.list("routes", ROUTES, report) {
         if let Some(pattern) = route(value, &section.path("routes"), report) {
@@ -121,7 +126,7 @@ fn contents(section: &Section<'_>, name: ServiceName, host: &HostLimits, report:
             routes.push(value.span());
         }
     }
-    ServiceDraft { plan, name: None, routes, calls, memory }
+    ServiceDraft { plan, name: None, routes, calls, callers, memory }
 }
 
 fn build(section: &Section<'_>, report: &mut Report<'_>) -> Option<BuildPlan> {

@@ -3,9 +3,11 @@
 mod dropped;
 mod listener;
 mod mistake;
+mod origin;
 mod rollout;
 mod shown;
 mod table;
+mod tenant;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;

@@ -16,12 +16,17 @@ pub fn is_globally_reachable(address: IpAddr) -> bool {
     }
 }
 
+/// Where machines of Azure get keys, certificates and their configuration. In no
+/// registry: it looks like an address of anybody's, and is at every one of them.
+const WIRE_SERVER: Ipv4Addr = Ipv4Addr::new(168, 63, 129, 16);
+
 fn v4(address: Ipv4Addr) -> bool {
     let [a, b, c, _] = address.octets();
-    !matches!(
-        (a, b, c),
-        // This network, private, loopback; many at once, reserved and everybody.
-        (0 | 10 | 127 | 224..=255, _, _)
+    address != WIRE_SERVER
+        && !matches!(
+            (a, b, c),
+            // This network, private, loopback; many at once, reserved and everybody.
+            (0 | 10 | 127 | 224..=255, _, _)
             // Behind the provider's own translation.
             | (100, 64..=127, _)
             // Link-local, where clouds keep credentials.
@@ -39,7 +44,7 @@ fn v4(address: Ipv4Addr) -> bool {
             | (192, 175, 48)
             // Benchmarks.
             | (198, 18..=19, _)
-    )
+        )
 }
 
 /// Only 2000::/3 is given out to hosts (RFC 4291, section 2.4), so that everything

@@ -62,9 +62,9 @@ pub const BLOCK_NESTING: u32 = 5_000;
 
 /// Processor time of compiling one component: interpreters of other languages take a third of it.
 pub const COMPILE_CPU: Duration = Duration::from_secs(60);
-/// Address space of the process that compiles.
+/// Address space of the process that compiles; less where the machine has less to spare.
 pub const COMPILE_MEMORY: ByteSize = ByteSize::mib(2_048);
-/// Time of compiling by the clock: it is done at the lowest priority, while others are served.
+/// Time of compiling by the clock: it is done at a low priority, while others are served.
 pub const COMPILE_WALL: Duration = Duration::from_secs(120);
 /// Bytes of the code that comes of one component: five times the largest file, and more
 /// than twice of it are in memory when it is loaded.
@@ -91,11 +91,23 @@ pub const CODE_CACHE_COUNT: usize = 64;
 /// is under way at a time; the slots are kept besides those of requests.
 pub const TRIALS: u32 = 2;
 
+/// How long connecting to a host outside may take.
+pub const OUTBOUND_CONNECT: Duration = Duration::from_secs(5);
+/// The same for the TLS handshake.
+pub const OUTBOUND_HANDSHAKE: Duration = Duration::from_secs(5);
+/// How long a host outside may be silent in a body. Until the first byte, the deadline holds.
+pub const OUTBOUND_BETWEEN_BYTES: Duration = Duration::from_secs(30);
+
 /// How often guests are looked at: the error with which a processor limit is kept.
 pub const EPOCH_TICK: Duration = Duration::from_millis(5);
 /// One in this many instances and permits is kept for calls, which never wait,
 /// so that requests alone cannot fill the host and leave their own calls without one.
 pub const CALLS_RESERVE_DIVISOR: u32 = 4;
+/// Of `memory_budget`, one part in so many is kept for instances of at most [`MEMORY_SMALL`]:
+/// services whose guests grow without end leave the others room to begin.
+pub const MEMORY_RESERVE_DIVISOR: u64 = 8;
+/// Memory of an instance that may come out of that part: a usual guest begins with about 1 MiB.
+pub const MEMORY_SMALL: ByteSize = ByteSize::mib(2);
 /// How long a request waits for a free instance before `pool-exhausted`.
 pub const POOL_WAIT: Duration = Duration::from_secs(1);
 /// How long an instance that may be reused is kept without a request.

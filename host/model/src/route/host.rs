@@ -62,6 +62,22 @@ impl HostPattern {
             Self::Below(end) => host.len() > end.len() && host.ends_with(end),
         }
     }
+
+    /// Whether every host that `other` means is one of these.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Below(end), Self::Below(other)) => other.ends_with(end),
+            (_, Self::Exact(name)) => self.matches(name),
+            (Self::Exact(_), Self::Below(_)) => false,
+        }
+    }
+
+    /// Whether some host is one of these and one of `other`.
+    #[must_use]
+    pub fn overlaps(&self, other: &Self) -> bool {
+        self.covers(other) || other.covers(self)
+    }
 }
 
 impl fmt::Display for HostPattern {

@@ -84,3 +84,10 @@ fn a_refused_depth_turns_a_failure_of_the_root_into_a_loop() {
     assert_eq!(tree.root_failure(Failure::Trap), Failure::Loop);
     assert_eq!(tree.root_failure(Failure::PoolExhausted), Failure::PoolExhausted);
 }
+
+#[test]
+fn the_log_tells_of_the_first_refusals_below_a_root_request_and_of_no_more() {
+    let (_, tree) = tree();
+    let told = (0..10_000).filter(|_| tree.tells_refusal()).count();
+    assert_eq!(told, REFUSALS_TOLD as usize);
+}

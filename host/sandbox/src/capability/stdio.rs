@@ -24,6 +24,9 @@ use crate::service::ServiceParts;
 
 /// A line longer than this is cut into several, so that one line stays readable.
 const LINE_BYTES: usize = 8 * 1024;
+/// A line costs its quota at least this much, which is about what the host writes around it: a guest that
+/// writes empty lines fills a log as well.
+const LINE_LEAST: u64 = 64;
 /// The most a guest may hand over in one write.
 const WRITE_BYTES: usize = 64 * 1024;
 
@@ -64,7 +67,7 @@ impl GuestLog {
     pub(crate) fn line(&self, level: tracing::Level, origin: &str, context: &str, text: &str) {
         let target = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let bytes = (text.len() + context.len()) as u64;
-        if !target.admits(bytes) {
+        if !target.admits(bytes.max(LINE_LEAST)) {
             target.parts.counters.log_lines_dropped.fetch_add(1, Ordering::Relaxed);
             return;
         }
@@ -92,7 +95,7 @@ impl GuestLog {
     /// A refusal of the host that the author of the service should read.
     pub(crate) fn refused(&self, slug: &'static str, detail: &str) {
         let target = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if target.admits(detail.len() as u64) {
+        if target.admits((detail.len() as u64).max(LINE_LEAST)) {
             let (service, request) = (target.parts.name.as_str(), &*target.tree.request_id);
             tracing::warn!(service, request, outcome = slug, ?detail, "outgoing request refused");
         }

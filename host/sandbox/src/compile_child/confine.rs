@@ -10,6 +10,7 @@ use rustix::process::{
 
 use crate::compiler::NICENESS;
 use crate::compiler::errand::Errand;
+use crate::compiler::first_to_go::MARK;
 
 /// Descriptors that may be open: the three pipes. No file can be opened any more, nor a socket.
 const FILES: u64 = 3;
@@ -25,8 +26,9 @@ pub(super) fn confine(errand: &Errand) -> Result<(), String> {
         return Err("its parent has ended".to_owned());
     }
     rustix::thread::set_no_new_privs(true).map_err(could_not("cannot give up new privileges"))?;
-    // Where memory gets scarce it is to end before the host does. Not everywhere may it say so.
-    let _ = std::fs::write("/proc/self/oom_score_adj", "1000");
+    // Where memory gets scarce it is to end before the host does. Its parent has marked it so already, unless
+    // that could not; and if its parent is hardened, it cannot open this itself.
+    let _ = std::fs::write("/proc/self/oom_score_adj", MARK);
     // A name for those who look at a list of processes; nothing depends on it.
     let _ = rustix::thread::set_name(c"hostel-compile");
     set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(could_not("cannot hide its memory"))?;

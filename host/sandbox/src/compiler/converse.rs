@@ -13,6 +13,7 @@ use std::time::Duration;
 use hostel_model::platform::{Clock, Monotonic};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno, ioctl_fionbio};
+use rustix::process::{Pid, Signal, kill_process_group};
 
 /// Bytes that are read at once: what a pipe holds.
 const PIECE_BYTES: usize = 64 * 1024;
@@ -95,6 +96,10 @@ impl Reaped {
     }
 
     fn end(&mut self) {
+        // It was given a group of its own. Where no filter keeps it from making processes, they go with it.
+        if let Ok(None) = self.0.try_wait() {
+            let _ = kill_process_group(Pid::from_child(&self.0), Signal::KILL);
+        }
         // Both fail only for a child that has been waited for.
         let _ = self.0.kill();
         let _ = self.0.wait();

@@ -16,6 +16,11 @@ use crate::error::CompileError;
 /// What Rust says when the system gives no more memory, before it ends the process.
 const OUT_OF_MEMORY: &str = "memory allocation of";
 
+/// What the system says where no more threads or processes may begin.
+const NO_THREADS: &str = "Resource temporarily unavailable";
+/// With which status a program ends whose libraries are not there, or are others since the host was hardened.
+const NOT_LOADED: i32 = 127;
+
 /// The artifact that a child answered with, or why there is none.
 pub(super) fn judge(heard: Heard, limits: &CompileLimits) -> Result<Vec<u8>, CompileError> {
     let Heard { mut answer, words, ending } = heard;
@@ -29,19 +34,30 @@ pub(super) fn judge(heard: Heard, limits: &CompileLimits) -> Result<Vec<u8>, Com
                     return Ok(answer);
                 }
                 Some(kind) => return Err(refusal(kind, answer.get(1..).unwrap_or_default(), limits)),
-                None => crashed("without an answer"),
+                None => Death::OfTheComponent(crashed("without an answer")),
             }
         }
+        Ending::Itself(status) if status.code() == Some(NOT_LOADED) => Death::OfTheMoment(
+            "`compile-load`: the compiler's program or its libraries cannot be loaded any more; restart the host, then \
+             try again"
+                .to_owned(),
+        ),
         Ending::Itself(status) => died(status.signal(), &words, limits),
-        Ending::Late => late(&format!("{} s", limits.wall.as_secs())),
-        Ending::TooLong => format!(
+        Ending::Late => Death::OfTheMoment(format!(
+            "`compile-timeout`: it was not done after {} s by the clock, since the machine has other work; try again",
+            limits.wall.as_secs()
+        )),
+        Ending::TooLong => Death::OfTheComponent(format!(
             "`compile-output`: its code has more than {}; strip debug information or split the service",
             limits.code
-        ),
+        )),
     };
-    // Not a failure of the host: the component did it, and whoever deployed it is told.
+    // Not a failure of the host: whoever deployed it is told.
     tracing::info!(?ending, ?words, "a compilation ended early");
-    Err(CompileError::Refused { reason: death })
+    Err(match death {
+        Death::OfTheComponent(reason) => CompileError::Refused { reason },
+        Death::OfTheMoment(reason) => CompileError::Interrupted { reason },
+    })
 }
 
 /// What a child said that came to an end of its own.
@@ -56,23 +72,39 @@ fn refusal(kind: AnswerKind, text: &[u8], limits: &CompileLimits) -> CompileErro
     }
 }
 
-fn died(signal: Option<i32>, words: &str, limits: &CompileLimits) -> String {
+/// Why there is no code, in words, and what it would come to another time.
+enum Death {
+    /// The same.
+    OfTheComponent(String),
+    /// Something else, maybe.
+    OfTheMoment(String),
+}
+
+fn died(signal: Option<i32>, words: &str, limits: &CompileLimits) -> Death {
     let is = |wanted: Signal| signal == Some(wanted.as_raw());
-    if is(Signal::XCPU) {
-        late(&format!("{} s of processor time", limits.cpu.as_secs()))
-    } else if is(Signal::KILL) || words.contains(OUT_OF_MEMORY) {
-        // Nobody but the system kills it, and that for memory.
+    if is(Signal::KILL) {
+        // The limits that it was given end it otherwise.
+        let reason =
+            "`compile-killed`: the compiler was killed, which a system does that has no memory left; try again";
+        return Death::OfTheMoment(reason.to_owned());
+    }
+    if words.contains(NO_THREADS) {
+        let reason = "`compile-threads`: the system gave the compiler no threads; raise their limit, or try again";
+        return Death::OfTheMoment(reason.to_owned());
+    }
+    Death::OfTheComponent(if is(Signal::XCPU) {
+        format!(
+            "`compile-timeout`: it took more than {} s of processor time; split its largest functions, or the service",
+            limits.cpu.as_secs()
+        )
+    } else if words.contains(OUT_OF_MEMORY) {
         out_of_memory(limits)
     } else {
         match signal {
             Some(signal) => crashed(&format!("by signal {signal}")),
             None => crashed("by a panic"),
         }
-    }
-}
-
-fn late(limit: &str) -> String {
-    format!("`compile-timeout`: it took more than {limit}; split its largest functions, or the service")
+    })
 }
 
 fn out_of_memory(limits: &CompileLimits) -> String {

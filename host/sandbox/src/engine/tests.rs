@@ -1,4 +1,6 @@
-//! What one engine compiles, the other one runs.
+//! What one engine compiles, the other one runs; and slots are clean.
+
+mod residue;
 
 use super::*;
 

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
+use axum::{Extension, Router};
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Uri};
 use serde::Serialize;
@@ -15,8 +15,11 @@ use crate::admin::change::{self, one_service};
 use crate::admin::context::Context;
 use crate::admin::problem::Problem;
 use crate::admin::question::etag;
+use crate::admin::reach::Reach;
 use crate::admin::services::Standings;
-use crate::admin::{AdminState, artifacts, backup, explain, health, keyvalue, limits, openapi, routes, services, view};
+use crate::admin::{
+    AdminState, artifacts, backup, explain, health, issue, keyvalue, limits, openapi, routes, services, view,
+};
 use crate::hardening;
 
 /// What Prometheus calls the format of [`crate::metrics`].
@@ -47,6 +50,8 @@ pub(super) fn router(context: Context) -> Router {
         .route("/v1/artifacts", post(artifacts::upload))
         .route("/v1/deployments", post(change::deploy))
         .route("/v1/backup", post(backup::backup))
+        .route("/v1/tokens", get(issue::list).post(issue::make))
+        .route("/v1/tokens/{id}", delete(issue::revoke))
         .route("/v1/routes", get(all_routes))
         .route("/v1/limits", get(all_limits))
         .route("/v1/explain", get(explain::explain))
@@ -71,16 +76,16 @@ pub(super) async fn metrics(State(state): State<Arc<AdminState>>) -> Response {
 
 /// How the host stands: version, checks, listeners, services.
 ///
-/// The `ETag` is the version of all services together.
+/// The `ETag` is the version of all services together. A tenant sees its own services.
 #[utoipa::path(
     get,
     path = "/v1/status",
     tag = "state",
     responses((status = 200, description = "How it stands.", body = view::Status))
 )]
-pub(super) async fn status(State(context): State<Context>) -> Response {
+pub(super) async fn status(State(context): State<Context>, Extension(reach): Extension<Reach>) -> Response {
     // A journal that cannot be read is one of the things that this is asked for.
-    let standings = Standings::read(&context).await.ok().flatten();
+    let standings = Standings::read(&context, &reach).await.ok().flatten();
     let state = &context.state;
     let checks = state.readiness.checks().into_iter();
     let services = standings.as_ref().map(|standings| standings.services(&state.live.load(), &context));
@@ -92,9 +97,12 @@ pub(super) async fn status(State(context): State<Context>) -> Response {
             .map(|(check, reason)| view::Check { name: check.name().to_owned(), ok: reason.is_none(), reason })
             .collect(),
         listeners: state.served().iter().map(|listener| listener.shown()).collect(),
-        connections: u64::try_from(state.metrics.connections.get()).unwrap_or_default(),
+        connections: reach
+            .tenant()
+            .is_none()
+            .then(|| u64::try_from(state.metrics.connections.get()).unwrap_or_default()),
         platform: view::Platform::of(hardening::kernel(), state.slots.cleaning(), hardening::in_force()),
-        services: services.unwrap_or_else(|| services::live_only(&state.live.load(), &context)),
+        services: services.unwrap_or_else(|| services::live_only(&state.live.load(), &context, &reach)),
     });
     match standings {
         Some(standings) => ([etag(standings.version())], answer).into_response(),
@@ -102,31 +110,41 @@ pub(super) async fn status(State(context): State<Context>) -> Response {
     }
 }
 
-/// Every route that is live, listener by listener.
+/// Every route that is live, listener by listener. A tenant sees its own.
 #[utoipa::path(
     get,
     path = "/v1/routes",
     tag = "state",
     responses((status = 200, description = "The routes.", body = view::Routes))
 )]
-pub(super) async fn all_routes(State(state): State<Arc<AdminState>>) -> Response {
-    json(&view::Routes { routes: routes::routes(&state.live.load(), state.served()) })
+pub(super) async fn all_routes(State(state): State<Arc<AdminState>>, Extension(reach): Extension<Reach>) -> Response {
+    json(&view::Routes { routes: routes::routes(&state.live.load(), state.served(), &reach) })
 }
 
-/// Every limit in force beside its default.
+/// Every limit in force beside its default, and where its value comes from.
+///
+/// A tenant sees its own sums and those of its services.
 #[utoipa::path(
     get,
     path = "/v1/limits",
     tag = "state",
     responses((status = 200, description = "The limits of the host, its listeners and its services.", body = view::Limits))
 )]
-pub(super) async fn all_limits(State(state): State<Arc<AdminState>>) -> Response {
+pub(super) async fn all_limits(State(state): State<Arc<AdminState>>, Extension(reach): Extension<Reach>) -> Response {
     let snapshot = state.live.load();
+    let by_operator = reach.tenant().is_none();
+    let own = reach.tenant().map(|tenant| &tenant.name);
+    let tenants = snapshot.tenancy.rules().iter().filter(|tenant| own.is_none_or(|own| *own == tenant.name));
     json(&view::Limits {
-        host: limits::of_host(&state.host_limits),
+        host: if by_operator { limits::of_host(&state.host_limits) } else { Vec::new() },
+        fixed: limits::fixed(),
+        tenants: tenants
+            .map(|one| view::LimitsOf { name: one.name.to_string(), limits: limits::of_tenant(&one.limits) })
+            .collect(),
         listeners: state
             .served()
             .iter()
+            .filter(|_| by_operator)
             .map(|one| view::LimitsOf {
                 name: one.address.to_string(),
                 limits: limits::of_listener(&one.listener.limits),
@@ -135,6 +153,7 @@ pub(super) async fn all_limits(State(state): State<Arc<AdminState>>) -> Response
         services: snapshot
             .services
             .values()
+            .filter(|one| reach.includes(&one.name))
             .map(|one| view::LimitsOf { name: one.name.to_string(), limits: limits::of_service(&one.settings.limits) })
             .collect(),
     })

@@ -20,9 +20,11 @@ use tokio::sync::mpsc;
 
 use crate::admin::api::json;
 use crate::admin::audit::Audit;
+use crate::admin::change::place;
 use crate::admin::context::Context;
 use crate::admin::problem::{Problem, sentence};
 use crate::admin::question::{declared_length, linger, only, piece};
+use crate::admin::reach::Reach;
 use crate::admin::view;
 use crate::deploy::{Author, Store};
 
@@ -61,20 +63,29 @@ enum Piece {
 )]
 pub(super) async fn upload(
     State(context): State<Context>,
-    Extension(who): Extension<Author>,
+    (Extension(who), Extension(reach)): (Extension<Author>, Extension<Reach>),
     uri: Uri,
     headers: HeaderMap,
     mut body: Body,
 ) -> Result<Response, Problem> {
     let audit = Audit::of(who, "upload", "");
     let too_large_by_its_own_words = declared_length(&headers).is_some_and(|bytes| bytes > fixed::COMPONENT_FILE.0);
-    let taken =
-        if too_large_by_its_own_words { Err(too_large()) } else { take(&context, &uri, &headers, &mut body).await };
+    let taken = if too_large_by_its_own_words {
+        Err(too_large())
+    } else {
+        match place(&reach) {
+            Ok(_until_it_is_kept) => take(&context, &uri, &headers, &mut body).await,
+            Err(problem) => Err(problem),
+        }
+    };
     if taken.is_err() && !too_large_by_its_own_words {
         linger(&mut body, &*context.platform.clock).await;
     }
     let audit = audit.about(taken.as_ref().map(|(digest, _)| digest.short()).unwrap_or_default());
     let (digest, bytes) = audit.ended(taken, |_| "done")?;
+    if let Some(tenant) = reach.tenant() {
+        context.uploaded.note(&tenant.name, digest, context.platform.clock.now());
+    }
     let answer = json(&view::Artifact { digest: digest.to_string(), bytes });
     Ok((StatusCode::CREATED, answer).into_response())
 }

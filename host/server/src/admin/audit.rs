@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use crate::admin::problem::Problem;
 use crate::deploy::Author;
+use http::{Method, Request};
 
 /// The name under which `HOSTEL_LOG` can choose these lines.
 const TARGET: &str = "hostel::audit";
@@ -50,6 +51,15 @@ impl Audit {
         // Quoted where a client chose the words.
         let (service, about, reason) = (service.as_ref(), about.as_str(), (!reason.is_empty()).then_some(reason));
         tracing::info!(target: TARGET, %who, what, service, about, outcome, reason, "a change was asked for");
+    }
+}
+
+/// `who` asked for something that is another's. Reading leaves no line, here as elsewhere.
+pub(super) fn beyond<B>(who: Author, request: &Request<B>, problem: &Problem) {
+    if ![Method::GET, Method::HEAD].contains(request.method()) {
+        let audit = Audit::of(who, "beyond its reach", "").about(request.uri().path());
+        // What is answered is up to whoever refused.
+        let _ = audit.ended(Err::<(), _>(problem.clone()), |()| "done");
     }
 }
 

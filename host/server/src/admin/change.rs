@@ -3,7 +3,8 @@
 //! Whoever asks may leave before the answer; the order stands all the same, and
 //! what came of it is in the log.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use axum::Extension;
 use axum::body::Body;
@@ -12,16 +13,19 @@ use axum::response::Response;
 use hostel_model::digest::{Digest, RevisionNumber};
 use hostel_model::name::ServiceName;
 use hostel_model::rollout::Weight;
+use hostel_storage::StorageError;
 use http::{HeaderMap, Uri};
 use tokio::sync::oneshot;
 
 use crate::admin::api::json;
 use crate::admin::audit::Audit;
-use crate::admin::context::{Context, Params};
+use crate::admin::context::{Context, Params, no_service};
 use crate::admin::problem::{Problem, sentence};
 use crate::admin::question::{flag, json_body, only, seen_version};
+use crate::admin::reach::Reach;
 use crate::admin::view;
-use crate::deploy::{Author, DeployError, Done, Order, What};
+use crate::deploy::{Author, DeployError, Done, Order, RejectReason, Store, What};
+use crate::dispatch::admission::Permit;
 
 pub(super) mod one_service;
 mod shown;
@@ -29,6 +33,7 @@ mod shown;
 /// A change as it is asked for, whatever it is.
 pub(super) struct Asked {
     who: Author,
+    reach: Reach,
     uri: Uri,
     headers: HeaderMap,
 }
@@ -47,7 +52,7 @@ pub(super) struct Asked {
 )]
 pub(super) async fn deploy(
     State(context): State<Context>,
-    Extension(who): Extension<Author>,
+    (Extension(who), Extension(reach)): (Extension<Author>, Extension<Reach>),
     uri: Uri,
     headers: HeaderMap,
     body: Body,
@@ -58,7 +63,13 @@ pub(super) async fn deploy(
             let names = services.keys().map(ServiceName::as_str).collect::<Vec<_>>().join(",");
             let about = services.iter().map(|(name, digest)| format!("{name}={}", digest.short()));
             let audit = Audit::of(who, "deploy", names).about(about.collect::<Vec<_>>().join(","));
-            order(&context, Asked { who, uri, headers }, audit, What::Deploy { services, weight }).await
+            match may_deploy(&context, &reach, &services).await {
+                Ok(()) => {
+                    let asked = Asked { who, reach, uri, headers };
+                    order(&context, asked, audit, What::Deploy { services, weight }).await
+                }
+                Err(problem) => refused(audit, problem),
+            }
         }
         Err(problem) => refused(Audit::of(who, "deploy", ""), problem),
     }
@@ -78,6 +89,43 @@ fn understood(asked: &view::Deployment) -> Result<(BTreeMap<ServiceName, Digest>
         Weight::of(percent).ok_or_else(|| Problem::bad_request("`weight` is a percentage from 1 to 99."))
     });
     Ok((services, weight.transpose()?))
+}
+
+/// A tenant deploys its own services, from components that it has brought or that they have had: what it
+/// knows of others, a name or a digest, is to it what does not exist.
+async fn may_deploy(context: &Context, reach: &Reach, services: &BTreeMap<ServiceName, Digest>) -> Result<(), Problem> {
+    if services.keys().any(|service| !reach.includes(service)) {
+        return Err(no_service());
+    }
+    let Some(tenant) = reach.tenant() else {
+        return Ok(());
+    };
+    let now = context.platform.clock.now();
+    let brought = |digest: &Digest| context.uploaded.has(&tenant.name, digest, now);
+    let unknown = services.iter().filter(|(_, digest)| !brought(digest));
+    let mut unknown: BTreeMap<ServiceName, Digest> = unknown.map(|(name, digest)| (name.clone(), *digest)).collect();
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    let (store, within) = (Arc::clone(context.deployer()?.store()), reach.clone());
+    let had = context.apart("hostel-journal", move || had_by(&store, &within)).await?;
+    let had = had.map_err(|error| Problem::storage(&error))?;
+    unknown.retain(|_, digest| !had.contains(digest));
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    let missing = unknown.into_iter().map(|(name, digest)| (name, RejectReason::NoArtifact(digest)));
+    Err(deploy_problem(DeployError::Rejected(missing.collect()), reach))
+}
+
+/// The components of every revision that is kept of services within `reach`.
+fn had_by(store: &Store, reach: &Reach) -> Result<BTreeSet<Digest>, StorageError> {
+    let mut had = BTreeSet::new();
+    for (service, entry) in store.journal.standings()?.into_iter().filter(|(service, _)| reach.includes(service)) {
+        had.extend(entry.standing.held().map(|revision| revision.digest));
+        had.extend(store.journal.revisions(&service)?.iter().map(|kept| kept.revision.digest));
+    }
+    Ok(had)
 }
 
 /// Goes back.
@@ -109,7 +157,8 @@ pub(super) async fn rollback(
     match to.and_then(|to| Ok((params.service()?, to))) {
         Ok((service, to)) => {
             let audit = audit.about(to.map(|to| to.to_string()).unwrap_or_default());
-            order(&context, Asked { who, uri, headers }, audit, What::Rollback { service, to }).await
+            let asked = Asked { who, reach: params.reach().clone(), uri, headers };
+            order(&context, asked, audit, What::Rollback { service, to }).await
         }
         Err(problem) => refused(audit, problem),
     }
@@ -117,22 +166,38 @@ pub(super) async fn rollback(
 
 /// Gives the deployer an order and tells what came of it.
 async fn order(context: &Context, asked: Asked, audit: Audit, what: What) -> Result<Response, Problem> {
-    let ready = asked.conditions().and_then(|conditions| Ok((conditions, context.deployer()?.clone())));
-    let ((dry_run, if_version), deployer) = match ready {
+    let ready = asked.conditions().and_then(|conditions| {
+        let deployer = context.deployer()?.clone();
+        Ok((conditions, deployer, place(&asked.reach)?))
+    });
+    let ((dry_run, if_version), deployer, place) = match ready {
         Ok(ready) => ready,
         Err(problem) => return refused(audit, problem),
     };
-    let order = Order { what, by: asked.who, dry_run, if_version };
+    let Asked { who, reach, .. } = asked;
+    let order = Order { what, by: who, dry_run, if_version };
     let (tell, told) = oneshot::channel();
     // A task of its own: it sees the end even if the client does not.
     context.platform.spawn.task(Box::pin(async move {
-        let done = deployer.ask(order).await.map_err(deploy_problem);
+        let done = deployer.ask(order).await.map_err(|error| deploy_problem(error, &reach));
+        drop(place);
         let done = audit.ended(done, |done| if done.dry_run { "rehearsed" } else { "done" });
         // Fails if the client has left.
         let _ = tell.send(done);
     }));
     let done: Done = told.await.map_err(|_panicked| Problem::internal())??;
     Ok(json(&view::Changed::from(&done)))
+}
+
+/// The place of one deployment or upload of a tenant, which has only so many under way: its pipelines must not
+/// fill the queue that all others wait in.
+pub(super) fn place(reach: &Reach) -> Result<Option<Permit>, Problem> {
+    let busy = || {
+        Problem::busy(
+            "As many deployments and uploads of the tenant are under way as it has `compile_slots`; try again.",
+        )
+    };
+    reach.tenant().map(|tenant| tenant.deployments.for_call().ok_or_else(busy)).transpose()
 }
 
 impl Asked {
@@ -147,10 +212,22 @@ fn refused(audit: Audit, problem: Problem) -> Result<Response, Problem> {
     audit.ended(Err(problem), |_: &Response| "done")
 }
 
-/// What is answered where the deployer refuses.
-pub(super) fn deploy_problem(error: DeployError) -> Problem {
+/// What is answered where the deployer refuses, without what is beyond `reach`.
+pub(super) fn deploy_problem(mut error: DeployError, reach: &Reach) -> Problem {
+    if let DeployError::Rejected(rejected) = &mut error {
+        rejected.retain(|(service, _)| reach.includes(service));
+        if rejected.is_empty() {
+            // A service of somebody else is what cannot be.
+            return Problem::busy("Something else on this host keeps it from changing; try again.");
+        }
+    }
     let detail = sentence(&error.to_string());
     match error {
+        // Nobody has to build anything again: whoever asks once more may well be told something else.
+        DeployError::Rejected(rejected) if rejected.iter().all(|(_, reason)| reason.is_of_the_moment()) => {
+            let reasons: Vec<String> = rejected.iter().map(|(_, reason)| chain(reason)).collect();
+            Problem::busy(format!("{detail} {}", sentence(&reasons.join("; "))))
+        }
         DeployError::Rejected(rejected) => {
             let reason = |(service, reason): (ServiceName, _)| view::Rejection {
                 service: service.to_string(),

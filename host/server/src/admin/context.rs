@@ -15,6 +15,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use crate::admin::AdminState;
 use crate::admin::artifacts::room::Room;
 use crate::admin::problem::Problem;
+use crate::admin::reach::Reach;
+use crate::admin::tokens::Tokens;
+use crate::admin::uploaded::Uploaded;
 use crate::deploy::DeployerHandle;
 
 /// Uploads at once: an operator has one, a pipeline a few. Each holds a thread and
@@ -32,6 +35,10 @@ pub(super) struct Context {
     pub(super) platform: Platform,
     /// For components that nobody has deployed yet.
     pub(super) room: Arc<Room>,
+    /// Tokens of tenants.
+    pub(super) tokens: Arc<Tokens>,
+    /// What tenants have brought.
+    pub(super) uploaded: Arc<Uploaded>,
     uploads: Arc<Semaphore>,
     transfers: Arc<Semaphore>,
     backups: Arc<Semaphore>,
@@ -44,11 +51,13 @@ impl FromRef<Context> for Arc<AdminState> {
 }
 
 impl Context {
-    pub(super) fn new(state: AdminState, platform: Platform) -> Self {
+    pub(super) fn new(state: AdminState, tokens: Arc<Tokens>, platform: Platform) -> Self {
         Self {
             state: Arc::new(state),
             platform,
             room: Arc::default(),
+            tokens,
+            uploaded: Arc::default(),
             uploads: Arc::new(Semaphore::new(UPLOADS_MAX)),
             transfers: Arc::new(Semaphore::new(TRANSFERS_MAX)),
             backups: Arc::new(Semaphore::new(BACKUPS_MAX)),
@@ -108,7 +117,10 @@ impl Context {
 }
 
 /// What the path of a request says, by the names in its route.
-pub(super) struct Params(BTreeMap<String, String>);
+pub(super) struct Params {
+    named: BTreeMap<String, String>,
+    reach: Reach,
+}
 
 impl<S: Send + Sync> FromRequestParts<S> for Params {
     type Rejection = Problem;
@@ -117,14 +129,22 @@ impl<S: Send + Sync> FromRequestParts<S> for Params {
         let found = Path::<BTreeMap<String, String>>::from_request_parts(parts, state).await;
         // What is not UTF-8 is the name of nothing.
         let nothing = |_| Problem::not_found("There is nothing at this path; `/openapi.json` lists what there is.");
-        found.map(|Path(params)| Self(params)).map_err(nothing)
+        // Every request has one. Without it nobody would know what may be shown.
+        let reach = parts.extensions.get::<Reach>().cloned().ok_or_else(Problem::internal)?;
+        found.map(|Path(named)| Self { named, reach }).map_err(nothing)
     }
 }
 
 impl Params {
-    /// The service that is named. Whether there is one is not asked.
+    /// The service that is named, which whoever asks may see. Whether there is one is not asked.
     pub(super) fn service(&self) -> Result<ServiceName, Problem> {
-        ServiceName::parse(self.text("name")).map_err(|_| no_service())
+        let service = ServiceName::parse(self.text("name")).ok().filter(|name| self.reach.includes(name));
+        service.ok_or_else(no_service)
+    }
+
+    /// How far whoever asks reaches.
+    pub(super) fn reach(&self) -> &Reach {
+        &self.reach
     }
 
     /// The bucket that is named.
@@ -135,7 +155,7 @@ impl Params {
 
     /// Whatever stands there; nothing where the route has no such name.
     pub(super) fn text(&self, name: &str) -> &str {
-        self.0.get(name).map_or("", String::as_str)
+        self.named.get(name).map_or("", String::as_str)
     }
 }
 

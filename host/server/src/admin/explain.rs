@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
 use hostel_model::route::{Found, Route, RouteTable, Verdict};
@@ -12,10 +13,12 @@ use http::{Request, Uri};
 
 use crate::admin::api::{json, one};
 use crate::admin::problem::Problem;
+use crate::admin::reach::Reach;
 use crate::admin::view::{Considered, Explanation, Outcome};
 use crate::admin::{AdminState, ServedListener, routes, view};
 use crate::edge::aim::{Aim, Target, aim};
 use crate::edge::{Listener, Peer};
+use crate::live::LiveService;
 
 /// Characters of a method: twice the longest that is registered.
 const METHOD_MAX: usize = 40;
@@ -26,7 +29,7 @@ const URL_MAX: usize = 2_000;
 ///
 /// No request is made. The listener is that of the URL's port; if there is none
 /// the first that speaks the URL's scheme, else the first. A URL that would be
-/// refused is explained, too.
+/// refused is explained, too. A tenant is told as if there were no routes but its own.
 #[utoipa::path(
     get,
     path = "/v1/explain",
@@ -39,14 +42,29 @@ const URL_MAX: usize = 2_000;
     ),
     responses((status = 200, description = "What would happen, and why.", body = view::Explanation))
 )]
-pub(super) async fn explain(State(state): State<Arc<AdminState>>, uri: Uri) -> Result<Response, Problem> {
+pub(super) async fn explain(
+    State(state): State<Arc<AdminState>>,
+    Extension(reach): Extension<Reach>,
+    uri: Uri,
+) -> Result<Response, Problem> {
     let method = one(&uri, "method")?.filter(|method| is_method(method));
     let method = method.ok_or_else(|| Problem::bad_request("`method` is a method, as in `GET`."))?;
     let url = one(&uri, "url")?.filter(|url| url.chars().count() <= URL_MAX);
     let url = url.ok_or_else(wrong_url)?;
     let asked = Asked::of(&method, &url).ok_or_else(wrong_url)?;
     let snapshot = state.live.load();
-    Ok(json(&judge(&asked, state.served(), &snapshot.routes, &routes::shown_route)))
+    if reach.tenant().is_none() {
+        return Ok(json(&judge(&asked, state.served(), &snapshot.routes, &routes::shown_route)));
+    }
+    let own = snapshot.routes.iter().map(|table| own_routes(table, &reach)).collect::<Option<Vec<_>>>();
+    let own = own.ok_or_else(Problem::internal)?;
+    Ok(json(&judge(&asked, state.served(), &own, &routes::shown_route)))
+}
+
+/// The part of `table` within `reach`: a part of a table without conflicts has none.
+fn own_routes(table: &RouteTable<Arc<LiveService>>, reach: &Reach) -> Option<RouteTable<Arc<LiveService>>> {
+    let own = table.routes().filter(|route| reach.includes(&route.target.name));
+    RouteTable::build(own.map(|route| (route.pattern.clone(), Arc::clone(&route.target))).collect()).ok()
 }
 
 fn wrong_url() -> Problem {

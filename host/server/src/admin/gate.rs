@@ -16,7 +16,9 @@ use crate::admin::problem::Problem;
 use crate::admin::question::JSON_BYTES_MAX;
 use crate::admin::socket::Transport;
 use crate::admin::token::Token;
+use crate::admin::tokens::Tokens;
 use crate::deploy::Author;
+use hostel_model::tenant::TenantName;
 
 pub(super) mod denials;
 
@@ -43,12 +45,25 @@ impl Denial {
     }
 }
 
+/// Who asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Who {
+    /// As journal and log have it.
+    pub(super) author: Author,
+    /// The tenant whose token was shown; none for the operator.
+    pub(super) tenant: Option<TenantName>,
+}
+
+/// What is shown to be let in.
+pub(super) struct Keys {
+    /// The operator's, if there is one.
+    pub(super) operator: Option<Token>,
+    /// Those of tenants.
+    pub(super) tokens: std::sync::Arc<Tokens>,
+}
+
 /// Says who asks by `transport` for `request`, or refuses it unless it may be answered.
-pub(super) fn check<B: Body>(
-    request: &Request<B>,
-    transport: Transport,
-    token: Option<&Token>,
-) -> Result<Author, Refused> {
+pub(super) fn check<B: Body>(request: &Request<B>, transport: Transport, keys: &Keys) -> Result<Who, Refused> {
     let host = host(request)?;
     let by_tcp = matches!(transport, Transport::Tcp { .. });
     if by_tcp && !host.as_ref().is_some_and(Place::is_this_machine) {
@@ -56,16 +71,36 @@ pub(super) fn check<B: Body>(
         return Err(Denial::Host.with(Problem::forbidden(detail)));
     }
     same_origin(request.headers(), host.as_ref()).map_err(|problem| Denial::Origin.with(problem))?;
-    if by_tcp && !is_public(request) && !token.is_some_and(|token| shows(request, token)) {
-        return Err(Denial::Token.with(Problem::unauthenticated()));
-    }
+    let who = keys.who(request, transport).or_else(|| {
+        let anybody = Who { author: Author::Token, tenant: None };
+        (by_tcp && is_public(request)).then_some(anybody)
+    });
+    let who = who.ok_or_else(|| Denial::Token.with(Problem::unauthenticated()))?;
     if request.body().size_hint().lower() > JSON_BYTES_MAX && !takes_large_bodies(request) {
         return Err(Problem::too_large(format!("The request's body has more than {JSON_BYTES_MAX} bytes.")).into());
     }
-    Ok(match transport {
-        Transport::Unix { user } => Author::Socket { user },
-        Transport::Tcp { .. } => Author::Token,
-    })
+    Ok(who)
+}
+
+impl Keys {
+    /// Whoever shows a token is whom it was made for, on the Unix socket as well: one that is good for
+    /// nothing any more makes nobody the operator there.
+    fn who<B>(&self, request: &Request<B>, transport: Transport) -> Option<Who> {
+        let operator = match transport {
+            Transport::Unix { user } => Author::Socket { user },
+            Transport::Tcp { .. } => Author::Token,
+        };
+        let by_socket = matches!(transport, Transport::Unix { .. });
+        if by_socket && !request.headers().contains_key(AUTHORIZATION) {
+            return Some(Who { author: operator, tenant: None });
+        }
+        let shown = shown(request)?;
+        if self.operator.as_ref().is_some_and(|token| token.is(shown)) {
+            return Some(Who { author: operator, tenant: None });
+        }
+        let (id, tenant) = self.tokens.find(shown)?;
+        Some(Who { author: Author::Issued(id), tenant: Some(tenant) })
+    }
 }
 
 /// Components and imports, which have bounds of their own.
@@ -150,14 +185,12 @@ fn is_public<B>(request: &Request<B>) -> bool {
     }
 }
 
-/// Whether the request shows `token`, once and in full.
-fn shows<B>(request: &Request<B>, token: &Token) -> bool {
+/// The token that the request shows, if it shows one and once.
+fn shown<B>(request: &Request<B>) -> Option<&[u8]> {
     let mut shown = request.headers().get_all(AUTHORIZATION).iter();
     let (Some(value), None) = (shown.next(), shown.next()) else {
-        return false;
+        return None;
     };
-    let Some((scheme, rest)) = value.as_bytes().split_at_checked("Bearer ".len()) else {
-        return false;
-    };
-    scheme.eq_ignore_ascii_case(b"Bearer ") && token.is(rest.trim_ascii())
+    let (scheme, rest) = value.as_bytes().split_at_checked("Bearer ".len())?;
+    scheme.eq_ignore_ascii_case(b"Bearer ").then(|| rest.trim_ascii())
 }

@@ -234,6 +234,7 @@ fn problem_of(error: &KeyValueError) -> Problem {
         KeyValueError::KeyTooLong { .. }
         | KeyValueError::ValueTooLarge { .. }
         | KeyValueError::QuotaBytes { .. }
+        | KeyValueError::QuotaShared { .. }
         | KeyValueError::QuotaKeys { .. }
         | KeyValueError::WriteRate { .. }
         | KeyValueError::ReadTooLarge { .. }

@@ -1,14 +1,19 @@
-//! Every limit in force beside its default, each with its name in `hostel.toml`.
+//! Every limit in force beside its default and its origin, each with its name in `hostel.toml`.
 //!
 //! The structures are taken apart whole, so that a limit that is new cannot be
-//! forgotten here.
+//! forgotten here. `hostel check` tells of a configuration what `/v1/limits` tells of a host.
 
 use std::time::Duration;
 
-use hostel_model::limits::{HostLimits, KeyValueLimits, Limits, ListenerLimits};
+use hostel_model::limits::{HostLimits, KeyValueLimits, Limits, ListenerLimits, Origins};
+use hostel_model::tenant::TenantLimits;
 use hostel_model::units::{ByteSize, format_duration};
 
-use crate::admin::view::{Limit, Unit};
+use crate::admin::view::{Limit, Origin, Unit};
+
+pub use fixed::fixed;
+
+mod fixed;
 
 /// Those that a service hits first.
 const FIRST: [&str; 4] = ["memory", "cpu", "deadline", "concurrency"];
@@ -19,7 +24,8 @@ pub(super) fn first_of_service(limits: &Limits) -> Vec<Limit> {
 }
 
 /// All limits of a service.
-pub(super) fn of_service(limits: &Limits) -> Vec<Limit> {
+#[must_use]
+pub fn of_service(limits: &Limits) -> Vec<Limit> {
     let Limits {
         memory,
         table_elements,
@@ -38,10 +44,11 @@ pub(super) fn of_service(limits: &Limits) -> Vec<Limit> {
         calls,
         connections,
         keyvalue,
+        origins,
     } = limits;
     let KeyValueLimits { key, value, bytes, keys, writes } = keyvalue;
     let usual = Limits::default();
-    vec![
+    let limits = vec![
         size("memory", *memory, usual.memory),
         count("table_elements", *table_elements, usual.table_elements),
         time("cpu", *cpu, usual.cpu),
@@ -63,23 +70,41 @@ pub(super) fn of_service(limits: &Limits) -> Vec<Limit> {
         size("keyvalue.bytes", *bytes, usual.keyvalue.bytes),
         count("keyvalue.keys", *keys, usual.keyvalue.keys),
         Limit { unit: Unit::CountPerSecond, ..count("keyvalue.writes", *writes, usual.keyvalue.writes) },
-    ]
+    ];
+    told(limits, origins)
 }
 
-/// All limits of the process.
-pub(super) fn of_host(limits: &HostLimits) -> Vec<Limit> {
-    let HostLimits { memory_max, memory_budget, instances, drain } = limits;
+/// All limits of the process. Its memory is told as a number if that is known.
+#[must_use]
+pub fn of_host(limits: &HostLimits) -> Vec<Limit> {
+    let HostLimits { memory_max, memory_budget, instances, drain, origins } = limits;
     let usual = HostLimits::default();
-    vec![
+    let limits = vec![
         size("memory_max", *memory_max, usual.memory_max),
         size_or("memory_budget", *memory_budget, usual.memory_budget, "half of the machine's"),
         count("instances", *instances, usual.instances),
         time("drain", *drain, usual.drain),
-    ]
+    ];
+    told(limits, origins)
+}
+
+/// All sums of a tenant. None has a bound unless the configuration gives one.
+#[must_use]
+pub fn of_tenant(limits: &TenantLimits) -> Vec<Limit> {
+    let TenantLimits { memory, requests, cpu_share, storage, compile_slots, origins } = limits;
+    let limits = vec![
+        size_or("memory", *memory, None, "none"),
+        count_or("requests", requests.map(std::num::NonZeroU32::get)),
+        Limit { unit: Unit::Percent, ..count_or("cpu_share", cpu_share.map(|share| u32::from(share.get()))) },
+        size_or("storage", *storage, None, "none"),
+        count_or("compile_slots", compile_slots.map(std::num::NonZeroU32::get)),
+    ];
+    told(limits, origins)
 }
 
 /// All limits of a listener.
-pub(super) fn of_listener(limits: &ListenerLimits) -> Vec<Limit> {
+#[must_use]
+pub fn of_listener(limits: &ListenerLimits) -> Vec<Limit> {
     let ListenerLimits {
         header_block,
         header_fields,
@@ -101,9 +126,10 @@ pub(super) fn of_listener(limits: &ListenerLimits) -> Vec<Limit> {
         connection_window,
         reset_streams,
         reset_streams_local,
+        origins,
     } = limits;
     let usual = ListenerLimits::default();
-    vec![
+    let limits = vec![
         size("header_block", *header_block, usual.header_block),
         count("header_fields", *header_fields, usual.header_fields),
         size("request_line", *request_line, usual.request_line),
@@ -124,12 +150,19 @@ pub(super) fn of_listener(limits: &ListenerLimits) -> Vec<Limit> {
         size("connection_window", *connection_window, usual.connection_window),
         count("reset_streams", *reset_streams, usual.reset_streams),
         count("reset_streams_local", *reset_streams_local, usual.reset_streams_local),
-    ]
+    ];
+    told(limits, origins)
+}
+
+/// Each with where it comes from.
+fn told(limits: Vec<Limit>, origins: &Origins) -> Vec<Limit> {
+    limits.into_iter().map(|limit| Limit { origin: (&origins.of(&limit.name)).into(), ..limit }).collect()
 }
 
 fn limit(name: &str, unit: Unit, [now, usual]: [(String, Option<f64>); 2]) -> Limit {
     let ((text, value), (default_text, default_value)) = (now, usual);
-    Limit { name: name.to_owned(), unit, text, value, default_text, default_value }
+    let origin = Origin::default();
+    Limit { name: name.to_owned(), unit, text, value, default_text, default_value, origin }
 }
 
 fn size(name: &str, now: ByteSize, usual: ByteSize) -> Limit {
@@ -143,6 +176,15 @@ fn size_or(name: &str, now: Option<ByteSize>, usual: Option<ByteSize>, missing: 
         None => (missing.to_owned(), None),
     };
     limit(name, Unit::Bytes, [now, usual].map(shown))
+}
+
+/// A number that may be missing, and is by default.
+fn count_or(name: &str, now: Option<u32>) -> Limit {
+    let shown = |count: Option<u32>| match count {
+        Some(count) => (count.to_string(), Some(f64::from(count))),
+        None => ("none".to_owned(), None),
+    };
+    limit(name, Unit::Count, [shown(now), shown(None)])
 }
 
 /// Bytes in a second, which the configuration has as a number.

@@ -11,7 +11,7 @@ use utoipa::{Modify, OpenApi};
 use crate::admin::change::{self, one_service};
 use crate::admin::keyvalue::{self, transfer};
 use crate::admin::question::VERSION_TAG;
-use crate::admin::{api, artifacts, backup, explain, health, services, view};
+use crate::admin::{api, artifacts, backup, explain, health, issue, services, view};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -37,6 +37,9 @@ use crate::admin::{api, artifacts, backup, explain, health, services, view};
         one_service::enable,
         one_service::approve,
         backup::backup,
+        issue::list,
+        issue::make,
+        issue::revoke,
         keyvalue::buckets,
         keyvalue::keys,
         keyvalue::value,
@@ -53,6 +56,7 @@ use crate::admin::{api, artifacts, backup, explain, health, services, view};
         (name = "metrics", description = "Counters and gauges."),
         (name = "state", description = "What is live, and what holds for it."),
         (name = "changes", description = "What is to be live. Each change is one line in the log, done or refused."),
+        (name = "tokens", description = "Tokens of tenants. The operator's alone."),
         (name = "keyvalue", description = "What services keep."),
     ),
     modifiers(&Everywhere)
@@ -65,8 +69,11 @@ type Refusal = (&'static str, &'static str);
 /// What may be answered to any request, whatever it asks for.
 const REFUSALS: [Refusal; 5] = [
     ("400", "The request or one of its parameters is not valid."),
-    ("401", "The token is missing or wrong. Only by TCP."),
-    ("403", "The host is not this machine, or the request comes from a page of another origin."),
+    ("401", "The token is missing or wrong. On the Unix socket only if one is sent."),
+    (
+        "403",
+        "The host is not this machine, the request comes from a page of another origin, or a tenant asks for what is the operator's.",
+    ),
     ("405", "The path exists, but not for this method; see the header Allow."),
     ("413", "The body is larger than what is read here."),
 ];
@@ -89,9 +96,9 @@ struct Everywhere;
 
 impl Modify for Everywhere {
     fn modify(&self, document: &mut Document) {
-        let token = HttpBuilder::new()
-            .scheme(HttpAuthScheme::Bearer)
-            .description(Some("What is in `admin.token` in the state folder. Not needed on the Unix socket."));
+        let token = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(
+            "What is in `admin.token` in the state folder, or a token of a tenant. Not needed on the Unix socket.",
+        ));
         if let Some(components) = &mut document.components {
             components.add_security_scheme("token", SecurityScheme::Http(token.build()));
         }
@@ -100,7 +107,7 @@ impl Modify for Everywhere {
                 add_refusals(operation, &REFUSALS);
                 let tags = operation.tags.iter().flatten().map(String::as_str).collect::<Vec<_>>();
                 let (changes, keyvalue) = (tags.contains(&"changes"), tags.contains(&"keyvalue"));
-                if changes || keyvalue || path.starts_with("/v1/services") {
+                if changes || keyvalue || path.starts_with("/v1/services") || path.starts_with("/v1/tokens") {
                     add_refusals(operation, &OF_STORAGE);
                 }
                 if changes || keyvalue {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use hostel_model::route::Route;
 use http::uri::Scheme;
 
+use crate::admin::reach::Reach;
 use crate::admin::{AdminState, ServedListener, view};
 use crate::live::{LiveService, Snapshot};
 
@@ -30,12 +31,15 @@ impl ServedListener {
     }
 }
 
-/// Every route of `snapshot`, for those of its tables that have a listener.
-pub(super) fn routes(snapshot: &Snapshot, listeners: &[ServedListener]) -> Vec<view::Route> {
+/// Every route of `snapshot` within `reach`, for those of its tables that have a listener.
+pub(super) fn routes(snapshot: &Snapshot, listeners: &[ServedListener], reach: &Reach) -> Vec<view::Route> {
     let tables = listeners.iter().zip(&snapshot.routes);
     // Whatever is asked about, they are in the order of their precedence.
     let ordered = tables.map(|(listener, table)| (listener, table.explain("", "GET", "/")));
-    let shown = ordered.flat_map(|(listener, all)| all.into_iter().map(|one| shown_route(one.route, listener)));
+    let shown = ordered.flat_map(|(listener, all)| {
+        let own = all.into_iter().filter(|one| reach.includes(&one.route.target.name));
+        own.map(|one| shown_route(one.route, listener))
+    });
     shown.collect()
 }
 

@@ -23,12 +23,14 @@ use hyper_util::service::TowerToHyperService;
 use tokio::sync::watch;
 
 use crate::admin::context::Context;
-use crate::admin::gate::Refused;
 use crate::admin::gate::denials::Denials;
+use crate::admin::gate::{Keys, Refused, Who};
 use crate::admin::problem::Problem;
+use crate::admin::reach::Reach;
 use crate::admin::socket::{Door, Stream, Transport};
 use crate::admin::token::Token;
-use crate::admin::{AdminState, api, gate};
+use crate::admin::tokens::Tokens;
+use crate::admin::{AdminState, api, audit, gate};
 
 /// Connections of one door at once: a handful of operators and probes, with room.
 /// Each door has its own, so that the network cannot shut out the operator.
@@ -51,16 +53,38 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// What every connection needs.
 pub(super) struct Plane {
     router: TowerToHyperService<Router>,
-    token: Option<Token>,
+    state: Arc<AdminState>,
+    keys: Keys,
     denials: Denials,
     platform: Platform,
 }
 
 impl Plane {
-    pub(super) fn new(state: AdminState, token: Option<Token>, platform: Platform) -> Self {
+    pub(super) fn new(state: AdminState, (operator, tokens): (Option<Token>, Tokens), platform: Platform) -> Self {
         let denials = Denials::new(&state.metrics);
-        let router = api::router(Context::new(state, platform.clone()));
-        Self { router: TowerToHyperService::new(router), token, denials, platform }
+        let tokens = Arc::new(tokens);
+        let context = Context::new(state, Arc::clone(&tokens), platform.clone());
+        let state = Arc::clone(&context.state);
+        let router = TowerToHyperService::new(api::router(context));
+        Self { router, state, keys: Keys { operator, tokens }, denials, platform }
+    }
+
+    /// How far `who` reaches, if that is as far as what the request is for.
+    fn reach<B>(&self, who: &Who, request: &Request<B>) -> Result<Reach, Problem> {
+        let Some(name) = &who.tenant else {
+            return Ok(Reach::everything());
+        };
+        let reach = Reach::of(name, Arc::clone(&self.state.live.load().tenancy)).ok_or_else(|| {
+            if self.state.deployer.get().is_none() {
+                return Problem::busy("The host is still starting; ask again once `/readyz` says that it is ready.");
+            }
+            Problem::forbidden("The tenant of this token is not in the configuration any more.")
+        });
+        let reach = reach.and_then(|reach| reach.check(request).map(|()| reach));
+        if let Err(problem) = &reach {
+            audit::beyond(who.author, request, problem);
+        }
+        reach
     }
 
     fn sleep(&self, time: Duration) -> BoxTask {
@@ -74,18 +98,23 @@ impl Plane {
         transport: Transport,
         until: &watch::Sender<Monotonic>,
     ) -> Response {
-        let mut response = match gate::check(&request, transport, self.token.as_ref()) {
+        let checked = gate::check(&request, transport, &self.keys).and_then(|who| {
+            let reach = self.reach(&who, &request)?;
+            Ok((who.author, reach))
+        });
+        let mut response = match checked {
             Err(Refused { problem, denial }) => {
                 if let Some(denial) = denial {
                     self.denials.tell(denial, transport, self.platform.clock.now());
                 }
                 problem.into_response()
             }
-            Ok(who) => {
+            Ok((who, reach)) => {
                 if gate::takes_long(&request) {
                     until.send_replace(self.platform.clock.now().after(LONG_CONNECTION_TIME));
                 }
                 request.extensions_mut().insert(who);
+                request.extensions_mut().insert(reach);
                 let answer = AssertUnwindSafe(async { self.router.call(request.map(Body::new)).await });
                 match answer.catch_unwind().await {
                     Ok(Ok(response)) => response,

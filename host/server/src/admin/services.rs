@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use hostel_model::name::ServiceName;
@@ -17,6 +18,7 @@ use crate::admin::api::{json, one};
 use crate::admin::context::{Context, Params, no_service};
 use crate::admin::problem::Problem;
 use crate::admin::question::etag;
+use crate::admin::reach::Reach;
 use crate::admin::standing::shown_service;
 use crate::admin::view;
 use crate::live::{LiveService, Snapshot};
@@ -26,28 +28,30 @@ const HISTORY_USUAL: usize = 20;
 /// Entries of a history at most: more are not kept.
 const HISTORY_MAX: usize = 1_000;
 
-/// How every service stands, by the journal.
+/// How every service stands that whoever asks may see, by the journal.
 pub(super) struct Standings {
     entries: BTreeMap<ServiceName, Entry>,
     version: u64,
 }
 
 impl Standings {
-    /// From the journal; nothing before the first deployment.
+    /// From the journal, as far as `reach`; nothing before the first deployment.
     ///
     /// # Errors
     /// If the journal cannot be read.
-    pub(super) async fn read(context: &Context) -> Result<Option<Self>, Problem> {
+    pub(super) async fn read(context: &Context, reach: &Reach) -> Result<Option<Self>, Problem> {
         let Ok(deployer) = context.deployer() else {
             return Ok(None);
         };
         let store = Arc::clone(deployer.store());
-        let read = context.apart("hostel-journal", move || Self::of(&store.journal)).await?;
+        let reach = reach.clone();
+        let read = context.apart("hostel-journal", move || Self::of(&store.journal, &reach)).await?;
         read.map(Some).map_err(|error| Problem::storage(&error))
     }
 
-    fn of(journal: &Journal) -> Result<Self, StorageError> {
-        let entries = journal.standings()?;
+    fn of(journal: &Journal, reach: &Reach) -> Result<Self, StorageError> {
+        let mut entries = journal.standings()?;
+        entries.retain(|service, _| reach.includes(service));
         // The newest entry is the newest of its service.
         let version = entries.values().map(|entry| entry.sequence).max().unwrap_or_default();
         Ok(Self { entries, version })
@@ -68,13 +72,13 @@ impl Standings {
 }
 
 /// The services of `snapshot`, where the journal cannot be read.
-pub(super) fn live_only(snapshot: &Snapshot, context: &Context) -> Vec<view::Service> {
+pub(super) fn live_only(snapshot: &Snapshot, context: &Context, reach: &Reach) -> Vec<view::Service> {
     let now = context.platform.clock.now();
     let shown = |(name, service): (_, &Arc<LiveService>)| shown_service(name, &service.standing, 0, snapshot, now);
-    snapshot.services.iter().map(shown).collect()
+    snapshot.services.iter().filter(|(name, _)| reach.includes(name)).map(shown).collect()
 }
 
-/// Every service.
+/// Every service; to a tenant its own.
 ///
 /// The `ETag` is the version of all services together: what `If-Match` names when
 /// several are deployed at once.
@@ -84,8 +88,11 @@ pub(super) fn live_only(snapshot: &Snapshot, context: &Context) -> Vec<view::Ser
     tag = "state",
     responses((status = 200, description = "The services, ordered by name.", body = view::Services))
 )]
-pub(super) async fn services(State(context): State<Context>) -> Result<Response, Problem> {
-    let Some(standings) = Standings::read(&context).await? else {
+pub(super) async fn services(
+    State(context): State<Context>,
+    Extension(reach): Extension<Reach>,
+) -> Result<Response, Problem> {
+    let Some(standings) = Standings::read(&context, &reach).await? else {
         return Ok(json(&view::Services { services: Vec::new() }));
     };
     let services = standings.services(&context.state.live.load(), &context);

@@ -9,6 +9,7 @@ mod health;
 mod keyvalue;
 mod scene;
 mod services;
+mod tenants;
 mod transfers;
 mod uploads;
 
@@ -120,6 +121,7 @@ struct Plane {
     token: String,
     readiness: Arc<Readiness>,
     listeners: Arc<OnceLock<Vec<ServedListener>>>,
+    live: Arc<LiveTable>,
     ground: Ground,
 }
 
@@ -132,12 +134,13 @@ impl Plane {
 
     fn with(ground: Ground, state: AdminState) -> Self {
         let (readiness, listeners) = (Arc::clone(&state.readiness), Arc::clone(&state.listeners));
+        let live = Arc::clone(&state.live);
         let settings = ground.settings();
         let (socket, token_file) = (settings.socket.clone(), settings.token_file.clone());
         let admin = start(settings, state, &ground.platform).unwrap();
         let address = admin.address().unwrap();
         let token = std::fs::read_to_string(token_file).unwrap().trim_end().to_owned();
-        Self { admin, socket, address, token, readiness, listeners, ground }
+        Self { admin, socket, address, token, readiness, listeners, live, ground }
     }
 
     /// What the Unix socket answers to `GET path`.

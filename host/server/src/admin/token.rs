@@ -31,14 +31,18 @@ impl Token {
         match File::open(path) {
             Ok(file) => read(path, file),
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                let mut bytes = [0; TOKEN_BYTES];
-                random.fill(&mut bytes);
-                let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+                let text = random_text(random);
                 write(path, &text).map_err(wrong)?;
                 Ok(Self::of(&text))
             }
             Err(error) => Err(wrong(error)),
         }
+    }
+
+    /// The token in the file at `path`, if there is one that can be read: without a TCP address none is
+    /// needed, but whoever shows it on the Unix socket is the operator all the same.
+    pub(super) fn kept(path: &Path) -> Option<Self> {
+        File::open(path).ok().and_then(|file| read(path, file).ok())
     }
 
     /// Whether `text` is this token.
@@ -49,6 +53,13 @@ impl Token {
     fn of(text: &str) -> Self {
         Self(Digest::of(text.as_bytes()))
     }
+}
+
+/// The text of a new token.
+pub(super) fn random_text(random: &dyn Random) -> String {
+    let mut bytes = [0; TOKEN_BYTES];
+    random.fill(&mut bytes);
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A token as it stands in a file: its line end is not part of it.

@@ -3,21 +3,25 @@
 //! Names are lower case with `_`. A member that does not apply is left out, and
 //! whoever reads must expect members that are not here yet.
 
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+pub(crate) use change::moment;
 pub use change::{
     Artifact, Change, Changed, Component, Deployment, History, HistoryEntry, Revision, Rollback, ServiceChange,
 };
-pub(crate) use change::moment;
 pub use keyvalue::{Bucket, Buckets, ExportedValue, Imported, Keys, Purged};
+pub use limits::{Limit, Limits, LimitsOf, Origin, OriginKind, Unit};
 pub use platform::{Hardening, Platform};
 pub use service::{Breaker, Candidate, Folder, Generation, Pending, Service, Services, Watch};
+pub use token::{MadeToken, NewToken, Token, Tokens};
 
 mod change;
 mod keyvalue;
+mod limits;
 mod platform;
 mod service;
+mod token;
 
 /// How the host stands, in one answer.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -32,8 +36,10 @@ pub struct Status {
     pub checks: Vec<Check>,
     /// Where it listens, in the order of the configuration; empty until it does.
     pub listeners: Vec<Listener>,
-    /// Connections to the listeners that are open now.
-    pub connections: u64,
+    /// Connections to the listeners that are open now; left out for a tenant, whose they are not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub connections: Option<u64>,
     /// What it stands on, and what it is held by.
     pub platform: Platform,
     /// How every service stands, ordered by name.
@@ -114,67 +120,6 @@ pub struct Route {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, example = "r3")]
     pub revision: Option<String>,
-}
-
-/// Every limit in force.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-pub struct Limits {
-    /// Of the whole process.
-    pub host: Vec<Limit>,
-    /// Of each listener, in the order of the configuration.
-    pub listeners: Vec<LimitsOf>,
-    /// Of each service, ordered by name.
-    pub services: Vec<LimitsOf>,
-}
-
-/// The limits of one listener or service.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-pub struct LimitsOf {
-    /// The listener's address, or the service's name.
-    pub name: String,
-    /// Its limits.
-    pub limits: Vec<Limit>,
-}
-
-/// One limit, and what it would be if the configuration said nothing.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-pub struct Limit {
-    /// The key in `hostel.toml`.
-    #[schema(example = "keyvalue.bytes")]
-    pub name: String,
-    /// What it counts.
-    pub unit: Unit,
-    /// Its value in words, as `hostel.toml` would have it.
-    #[schema(example = "64MiB")]
-    pub text: String,
-    /// Its value as a number of its unit; left out where there is no bound, or
-    /// the host chooses it by the machine.
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "whole_if_possible")]
-    #[schema(nullable = false, minimum = 0)]
-    pub value: Option<f64>,
-    /// The default in words.
-    #[schema(example = "64MiB")]
-    pub default_text: String,
-    /// The default as a number of the unit.
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "whole_if_possible")]
-    #[schema(nullable = false, minimum = 0)]
-    pub default_value: Option<f64>,
-}
-
-/// What a limit counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Unit {
-    /// Bytes.
-    Bytes,
-    /// Bytes in a second.
-    BytesPerSecond,
-    /// Seconds, and fractions of them.
-    Seconds,
-    /// Things.
-    Count,
-    /// Things in a second.
-    CountPerSecond,
 }
 
 /// What would happen to a request, and why.
@@ -265,15 +210,4 @@ pub struct Rejection {
     pub service: String,
     /// What is wrong with its component, and what to do about it.
     pub reason: String,
-}
-
-/// A number that is whole is written without a point: bytes are not fractions.
-fn whole_if_possible<S: Serializer>(value: &Option<f64>, out: S) -> Result<S::Ok, S::Error> {
-    /// Up to here every whole number has an exact `f64`.
-    const EXACT: f64 = 9_007_199_254_740_992.0;
-    match value {
-        Some(value) if value.fract() == 0.0 && (0.0..EXACT).contains(value) => out.serialize_u64(*value as u64),
-        Some(value) => out.serialize_f64(*value),
-        None => out.serialize_none(),
-    }
 }

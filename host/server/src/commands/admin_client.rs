@@ -48,7 +48,9 @@ pub(super) enum AskError {
     Unanswered { place: Place, source: io::Error },
     #[error("only the user that runs the host may ask at `{place}`; run this as that user")]
     Denied { place: Place, source: io::Error },
-    #[error("the host at `{place}` wants its token; set {ADMIN_TOKEN} to what is in `admin.token` of its state folder")]
+    #[error(
+        "the host at `{place}` wants a token that it knows; set {ADMIN_TOKEN} to what is in `admin.token` of its state folder, or to one that `hostel token create` made"
+    )]
     Token { place: Place },
     #[error("the host at `{place}` refuses: {}", clause(&.problem.detail))]
     Refused { place: Place, problem: Box<view::Problem> },
@@ -213,7 +215,8 @@ impl Client {
             None => Place::Unix(socket_of(&loaded())),
         };
         let token = match place {
-            Place::Unix(_) => None,
+            // Who has a token there means to be no more than whom it was made for.
+            Place::Unix(_) => environment(ADMIN_TOKEN).filter(|token| !token.is_empty()),
             Place::Tcp(_) => environment(ADMIN_TOKEN).or_else(|| kept_token(&loaded().state())),
         };
         let runtime = Builder::new_current_thread().enable_io().enable_time().build().map_err(AskError::Runtime)?;

@@ -1,25 +1,39 @@
 //! `hostel check`: everything `up` would refuse, without touching any state, and what the machine offers.
 
 use std::io::IsTerminal as _;
-use std::path::Path;
 
-use hostel_model::config::Problem;
+use hostel_model::config::{Problem, overrule};
+use hostel_model::limits::HostLimits;
 use hostel_sandbox::Sandbox;
 use hostel_sandbox::swap::Cleaning;
+use serde::Serialize;
 
+use super::admin_client::exit;
 use super::compile::compile_with;
-use super::listing::drawn;
+use super::listing::{drawn, print_json};
 use super::report::{fail, number, say, show};
-use super::{Exit, start_platform};
-use crate::admin::view::Platform;
+use super::{Exit, limits, start_platform};
+use crate::admin::view::{self, Platform};
+use crate::cli::Check;
 use crate::config::{Environment, Loaded, Resolved, load, resolve};
 use crate::deploy::DeployRequest;
-use crate::hardening;
+use crate::hardening::{self, Level};
 use crate::host::StartError;
+use crate::machine::memory_budget;
 
-/// Validates the configuration at `path` and the components it names.
-pub(super) fn check(path: &Path, environment: Environment<'_>) -> Exit {
-    let mut loaded = load(path);
+/// What is told of a configuration that is fine, in JSON.
+#[derive(Serialize)]
+struct Checked {
+    /// What the machine offers.
+    platform: Platform,
+    /// Every limit that would hold.
+    limits: view::Limits,
+}
+
+/// Validates the configuration and the components it names.
+pub(super) fn check(asked: &Check, environment: Environment<'_>) -> Exit {
+    let mut loaded = load(&asked.target.path);
+    loaded.problems.extend(overrule(&mut loaded.plan.host, &asked.bounds.words(), environment));
     let Resolved { deploy: request, missing, .. } = resolve(&mut loaded, environment);
     loaded.problems.extend(missing.into_values());
     match component_problems(&loaded, &request) {
@@ -44,8 +58,20 @@ pub(super) fn check(path: &Path, environment: Environment<'_>) -> Exit {
         number(routes, "route"),
     ));
     let platform = Platform::of(hardening::kernel(), Cleaning::of_machine(), None);
+    let host = HostLimits { memory_budget: Some(memory_budget(&plan.host)), ..plan.host.clone() };
+    let checked = Checked { platform, limits: limits::of_plan(&host, plan) };
+    if asked.json {
+        return match serde_json::to_vec_pretty(&checked) {
+            Ok(json) => exit(print_json(&json).map(|()| Exit::Clean)),
+            Err(error) => {
+                fail(&error);
+                Exit::Bug
+            }
+        };
+    }
     let terminal = std::io::stderr().is_terminal();
-    say(drawn(["PLATFORM", "STATE"], platform.lines(), terminal).trim_end());
+    say(drawn(["PLATFORM", "STATE"], checked.platform.lines(), terminal).trim_end());
+    say(drawn(["OF", "LIMIT", "VALUE", "ORIGIN"], limits::lines(&checked.limits), terminal).trim_end());
     Exit::Clean
 }
 
@@ -57,7 +83,7 @@ fn component_problems(loaded: &Loaded, request: &DeployRequest) -> Result<Vec<Pr
         return Ok(problems);
     }
     let (_data_plane, platform) = start_platform()?;
-    let sandbox = Sandbox::start(&loaded.plan.host, 0, compile_with(), &platform)?;
+    let sandbox = Sandbox::start(&loaded.plan.host, 0, compile_with(Level::On), &platform)?;
     for service in &request.services {
         if let Some(component) = &service.component
             && let Err(error) = sandbox.check(component)

@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
-use hostel_model::config::Problem;
+use hostel_model::config::{HostFlags, Problem, overrule};
 use hostel_model::name::ServiceName;
 use hostel_model::plan::ServicePlan;
 use hostel_model::platform::Platform;
@@ -34,6 +34,8 @@ const LOG_PATIENCE: Duration = Duration::from_secs(1);
 pub(super) struct Beginning<'a> {
     /// The configuration.
     pub(super) path: &'a Path,
+    /// What the command line says of the bounds of the host.
+    pub(super) flags: HostFlags,
     /// Variables of the process.
     pub(super) environment: fn(&str) -> Option<String>,
     /// Sockets that were handed over to it.
@@ -46,7 +48,9 @@ pub(super) struct Beginning<'a> {
 
 /// Serves until a signal.
 pub(super) fn up(beginning: Beginning<'_>) -> Exit {
-    let Beginning { path, environment, inherited, tls, hardening } = beginning;
+    let Beginning { path, flags, environment, inherited, tls, hardening } = beginning;
+    // Before the process is held, which keeps it from some of what this opens.
+    let compile_with = compile_with(hardening);
     // Before anything that starts a thread.
     let hardened = match harden(hardening, path, &environment) {
         Ok(hardened) => hardened,
@@ -65,6 +69,7 @@ pub(super) fn up(beginning: Beginning<'_>) -> Exit {
     let mut loaded = load(path);
     watched.watch(&loaded);
     let written = loaded.plan.clone();
+    loaded.problems.extend(overrule(&mut loaded.plan.host, &flags, &environment));
     if tls && loaded.is_valid() {
         secure(&mut loaded, &platform);
     }
@@ -77,6 +82,9 @@ pub(super) fn up(beginning: Beginning<'_>) -> Exit {
         show(&loaded.problems);
         return Exit::Configuration;
     }
+    if hardened.is_none() {
+        return changed_meanwhile();
+    }
     show(&loaded.problems);
     let started = Started::with(&loaded, written, &resolved.deploy.services);
     let settings = HostSettings {
@@ -88,7 +96,7 @@ pub(super) fn up(beginning: Beginning<'_>) -> Exit {
         egress: resolved.egress,
         access_log: Box::new(std::io::stdout()),
         inherited,
-        compile_with: compile_with(),
+        compile_with,
     };
     let audience = Audience { manager: ServiceManager::of(&environment), log };
     let plans = Plans { loaded, missing: resolved.missing, watched, started, environment };
@@ -97,6 +105,13 @@ pub(super) fn up(beginning: Beginning<'_>) -> Exit {
     // Guests that would not end are left behind.
     data_plane.shutdown_background();
     exit
+}
+
+/// The configuration was wrong when the process should have been held by it, and is right now: somebody was writing
+/// it. Nothing holds the process, so it serves nobody.
+fn changed_meanwhile() -> Exit {
+    say("the configuration was written while the host began, so that it is not hardened for it; start it again");
+    Exit::Again
 }
 
 /// Gives every listener without TLS the certificate for development.
@@ -150,7 +165,8 @@ async fn run(settings: HostSettings, plans: Plans, platform: Platform, audience:
     let unclean = host.unclean();
     let deployer = host.deployer().clone();
     let orders = Box::new(move |order| deployer.ask_from_thread(order));
-    match Follow::start(plans.watched, plans.started, Box::new(plans.environment), orders, &platform) {
+    let started = plans.started.incomplete(host.is_incomplete());
+    match Follow::start(plans.watched, started, Box::new(plans.environment), orders, &platform) {
         Ok(follow) => serve_until_told(host, follow, Told { signals, unclean }, audience).await,
         Err(error) => {
             host.shutdown().await;
@@ -253,3 +269,6 @@ pub(super) fn rejected(
         remedy.to_owned(),
     )
 }
+
+#[cfg(test)]
+mod tests;

@@ -72,7 +72,7 @@ fn watch(client: &Client, json: bool) -> Result<Exit, AskError> {
 
 /// What of `status` is worth a new block: all but what is counted.
 fn lasting(mut status: Status) -> String {
-    (status.uptime_seconds, status.connections) = (0, 0);
+    (status.uptime_seconds, status.connections) = (0, None);
     for service in &mut status.services {
         (service.requests, service.calls, service.failures) = (0, 0, 0);
         if let Some(watch) = &mut service.watch {
@@ -85,8 +85,9 @@ fn lasting(mut status: Status) -> String {
 fn shown(answer: &Answer, status: &Status) -> String {
     let up = humantime::format_duration(Duration::from_secs(status.uptime_seconds));
     let ready = if status.ready { "ready" } else { "not ready" };
-    let connections = number(usize::try_from(status.connections).unwrap_or(usize::MAX), "connection");
-    let mut text = format!("hostel {} at {}: {ready}, up {up}, {connections}\n", status.version, answer.place);
+    let counted = |count| number(usize::try_from(count).unwrap_or(usize::MAX), "connection");
+    let connections = status.connections.map(|count| format!(", {}", counted(count))).unwrap_or_default();
+    let mut text = format!("hostel {} at {}: {ready}, up {up}{connections}\n", status.version, answer.place);
     let checks = status.checks.iter().map(|check| {
         let state = check.reason.clone().unwrap_or_else(|| "ok".to_owned());
         [check.name.clone(), state]

@@ -81,7 +81,8 @@ pub fn resolve(loaded: &mut Loaded, environment: Environment<'_>) -> Resolved {
     let egress = egress(loaded, &mut problems);
     loaded.problems.extend(problems);
     let reachable = loaded.plan.listeners.iter().map(|listener| listener.services.clone()).collect();
-    Resolved { deploy: DeployRequest { services, listeners: reachable }, listeners, egress, missing }
+    let deploy = DeployRequest { services, listeners: reachable, tenants: loaded.plan.tenants.clone() };
+    Resolved { deploy, listeners, egress, missing }
 }
 
 /// Reads components and secrets again while a host serves. What cannot be read is told as a
@@ -141,6 +142,7 @@ fn request(service: &ServicePlan, component: Option<Arc<[u8]>>, secrets: BTreeMa
         component,
         routes: service.routes.clone(),
         grants: service.grants(secrets),
+        callers: service.callers.clone(),
         limits: service.limits.clone(),
         isolation: service.isolation,
         rollout: service.rollout.clone(),

@@ -1,12 +1,15 @@
 //! From how services stand to a snapshot: what is live already stays, what is new is tried before anybody sees it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
 
 use hostel_model::digest::RevisionId;
 use hostel_model::name::ServiceName;
 use hostel_model::route::{RoutePattern, RouteTable};
 use hostel_model::standing::Standing;
+use hostel_model::tenant::Tenants;
 use hostel_sandbox::{GuestFailure, ServiceSpec};
 use hostel_storage::{Change, StorageError};
 
@@ -18,6 +21,24 @@ use crate::egress::Outlet;
 use crate::live::breaker::Breaker;
 use crate::live::tally::Tally;
 use crate::live::{LiveRevision, LiveService, Settings, Snapshot, Watch};
+
+/// How long a new revision may take to be ready for its first request; other changes wait meanwhile. A little more
+/// than the usual `limits.deadline`, which then tells what it was.
+const TRIAL_PATIENCE: Duration = Duration::from_millis(10_500);
+
+/// What is made of a service.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Running {
+    /// Everything that it should run.
+    Whole,
+    /// Nothing: it is there, keeps its routes, and answers that it is not ready.
+    Nothing,
+}
+
+/// Whether `service` should run something and could not so far.
+fn waits(service: &LiveService) -> bool {
+    service.standing.live.is_some() && service.live.is_none()
+}
 
 /// The storage failed, or only this service did.
 type Made<T> = Result<Result<T, RejectReason>, StorageError>;
@@ -34,6 +55,11 @@ impl Deployer {
             let serves = self.standings.get(&name).is_some_and(|standing| standing.live.is_some());
             let by_folder = attempt.is_folder && (!strict || (serves && attempt.steps.contains_key(&name)));
             let made = match self.service(&name, attempt, &now)? {
+                // It serves nobody, and would not if everybody waited for it: the others go on.
+                Err(reason) if reason.is_of_the_moment() && self.is_idle(&name, attempt, &now) => {
+                    attempt.rejected.push((name.clone(), reason));
+                    self.service_as(&name, attempt, &now, Running::Nothing)?
+                }
                 Err(reason) if by_folder => {
                     self.give_up(&name, reason, attempt, strict);
                     // What is live can be made again: it is there.
@@ -57,16 +83,34 @@ impl Deployer {
             let served = services.values().filter(|service| {
                 served.as_ref().is_none_or(|names: &BTreeSet<ServiceName>| names.contains(&service.name))
             });
-            let patterns = served
-                .flat_map(|service| service.settings.routes.iter().map(|route| (route.clone(), Arc::clone(service))));
+            let rules = attempt.folder.tenancy.rules();
+            let patterns = served.flat_map(|service| {
+                let owned = service.settings.routes.iter().filter(|route| may_lead(rules, route, service));
+                owned.map(|route| (route.clone(), Arc::clone(service)))
+            });
             routes.push(build_table(patterns.collect())?);
         }
         let shares = services.values().any(|service| service.candidate.is_some());
-        Ok(Snapshot { services, routes, shares })
+        Ok(Snapshot { services, routes, shares, tenancy: Arc::clone(&attempt.folder.tenancy) })
+    }
+
+    /// Whether the service `name` has nothing that runs now, and no order but to serve what it should.
+    fn is_idle(&self, name: &ServiceName, attempt: &Attempt, now: &Snapshot) -> bool {
+        attempt.is_folder && !attempt.steps.contains_key(name) && now.services.get(name).is_none_or(|one| waits(one))
     }
 
     /// The service `name` as it will be; nothing if it will not be there.
     fn service(&self, name: &ServiceName, attempt: &Attempt, now: &Snapshot) -> Made<Option<Arc<LiveService>>> {
+        self.service_as(name, attempt, now, Running::Whole)
+    }
+
+    fn service_as(
+        &self,
+        name: &ServiceName,
+        attempt: &Attempt,
+        now: &Snapshot,
+        running: Running,
+    ) -> Made<Option<Arc<LiveService>>> {
         let step = attempt.steps.get(name);
         let standing = step.map(|step| &step.standing).or(self.standings.get(name)).cloned().unwrap_or_default();
         if standing.live.is_none() && standing.pending.is_none() {
@@ -75,15 +119,21 @@ impl Deployer {
         let known = attempt.folder.services.get(name);
         let settings = Arc::new(self.effective_settings(name, &standing, attempt));
         let current = now.services.get(name);
+        let tenant = attempt.folder.tenancy.owner(name);
         let (folder, in_folder) = (known.and_then(|known| known.digest), known.is_some());
+        // What could not be made is tried again whenever the folder asks.
+        let again = running == Running::Whole && attempt.is_folder && current.is_some_and(|one| waits(one));
         if let Some(same) = current.filter(|current| {
-            *current.settings == *settings
+            !again
+                && *current.settings == *settings
+                && current.settings.limits.origins.is_as(&settings.limits.origins)
+                && current.tenant.as_ref().map(Arc::as_ptr) == tenant.map(Arc::as_ptr)
                 && current.standing == standing
                 && (current.folder, current.in_folder) == (folder, in_folder)
         }) {
             return Ok(Ok(Some(Arc::clone(same))));
         }
-        let revision = |id: Option<RevisionId>| match id {
+        let revision = |id: Option<RevisionId>| match id.filter(|_| running == Running::Whole) {
             None => Ok(Ok(None)),
             Some(id) => Ok(self.revision(name, id, &settings, current, attempt)?.map(Some)),
         };
@@ -100,6 +150,7 @@ impl Deployer {
         let mut service = LiveService {
             name: name.clone(),
             settings,
+            tenant: tenant.cloned(),
             live,
             candidate,
             standing,
@@ -133,12 +184,14 @@ impl Deployer {
         current: Option<&Arc<LiveService>>,
         attempt: &Attempt,
     ) -> Made<Arc<LiveRevision>> {
+        let tenant = attempt.folder.tenancy.owner(name).map(|tenant| &tenant.share);
+        let same_owner = |one: &LiveRevision| one.compiled.tenant().map(Arc::as_ptr) == tenant.map(Arc::as_ptr);
         if let Some(current) = current.filter(|current| same_for_code(&current.settings, settings))
-            && let Some(same) = current.revisions().find(|one| one.compiled.revision == id)
+            && let Some(same) = current.revisions().find(|one| one.compiled.revision == id && same_owner(one))
         {
             return Ok(Ok(Arc::clone(same)));
         }
-        let code = match self.code(id.digest, attempt)? {
+        let code = match self.code(name, id.digest, attempt)? {
             Ok((code, _)) => code,
             Err(reason) => return Ok(Err(reason)),
         };
@@ -153,6 +206,7 @@ impl Deployer {
             grants: settings.grants.clone(),
             limits: settings.limits.clone(),
             isolation: settings.isolation,
+            tenant: tenant.cloned(),
         };
         let compiled = Arc::new(self.sandbox.service(&code, spec, &self.store.keyvalue));
         let (done, outcome) = mpsc::sync_channel(1);
@@ -161,14 +215,16 @@ impl Deployer {
             // Whoever asked waits for it.
             let _ = done.send(trial.await);
         }));
-        match outcome.recv() {
+        match outcome.recv_timeout(TRIAL_PATIENCE) {
             Ok(Ok(())) => {}
             // The host had no room for it: that says nothing about the component.
             Ok(Err(failure)) if !failure.failure.breaks_service() => {
                 tracing::warn!(service = %name, revision = %id, reason = failure.failure.slug(), "could not be tried");
             }
             Ok(Err(failure)) => return Ok(Err(RejectReason::Start(reason(&failure)))),
-            Err(_ended) => return Ok(Err(RejectReason::Start("the host ends".to_owned()))),
+            // It goes on within its own limits; nobody else's change waits for it.
+            Err(RecvTimeoutError::Timeout) => return Ok(Err(RejectReason::Slow(TRIAL_PATIENCE))),
+            Err(RecvTimeoutError::Disconnected) => return Ok(Err(RejectReason::Start("the host ends".to_owned()))),
         }
         let breaker = Breaker::new(settings.rollout.breaker);
         Ok(Ok(Arc::new(LiveRevision { compiled, asks, tally: Arc::new(Tally::default()), breaker })))
@@ -240,6 +296,17 @@ fn admission(settings: &Settings, current: Option<&Arc<LiveService>>) -> (Permit
         Some(current) => (current.permits.clone(), Arc::clone(&current.queue)),
         None => (Permits::new(limits.concurrency.get()), Arc::new(Queue::new(limits.queue_length))),
     }
+}
+
+/// Whether `route` may lead to `service`. What the folder said of a service whose new file is unusable was
+/// said under other owners, perhaps.
+fn may_lead(rules: &Tenants, route: &RoutePattern, service: &LiveService) -> bool {
+    let allowed = rules.refuse(&service.name, route).is_none();
+    if !allowed {
+        let (service, route) = (service.name.as_str(), route.to_string());
+        tracing::warn!(service, route, "the host belongs to another owner now; the route leads nowhere");
+    }
+    allowed
 }
 
 /// The routes of one listener.

@@ -1,12 +1,14 @@
-//! The deployer's queue: orders from everywhere, one after the other, on a thread of its own.
+//! The deployer's queue: orders from everywhere, one after the other, on a thread of its own. What they need compiled
+//! is compiled before, on threads of those who ask.
 
 use std::io;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, mpsc};
 
 use hostel_model::platform::Platform;
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 
+use super::ahead::{Ahead, Errands, Prepared};
 use super::order::{DeployError, Done, Order};
 use super::{Deployer, Store};
 
@@ -14,15 +16,20 @@ use super::{Deployer, Store};
 /// that at once is a mistake somewhere.
 const QUEUE_LENGTH: usize = 64;
 
+/// Orders of the admin plane for which something is compiled, each on a thread: most of them wait for another.
+const COMPILING_MAX: usize = 8;
+
 /// Whom to ask for changes.
 #[derive(Clone)]
 pub struct DeployerHandle {
     queue: mpsc::SyncSender<Job>,
     store: Arc<Store>,
+    ahead: Ahead,
+    compiling: Arc<Semaphore>,
 }
 
 enum Job {
-    Order(Box<Order>, oneshot::Sender<Result<Done, DeployError>>),
+    Order(Box<(Order, Prepared)>, oneshot::Sender<Result<Done, DeployError>>),
     Hold(oneshot::Sender<()>, mpsc::Receiver<()>),
     Stop(oneshot::Sender<()>),
 }
@@ -37,13 +44,15 @@ impl DeployerHandle {
     /// If the system gives no thread.
     pub fn start(mut deployer: Deployer, platform: &Platform) -> io::Result<Self> {
         let (queue, jobs) = mpsc::sync_channel(QUEUE_LENGTH);
-        let store = Arc::clone(&deployer.store);
+        let (store, ahead) = (Arc::clone(&deployer.store), deployer.ahead());
         let work = move || {
             let mut stopping = None;
             for job in &jobs {
                 match job {
                     Job::Order(order, answer) => {
-                        let carried_out = std::panic::catch_unwind(AssertUnwindSafe(|| deployer.carry_out(*order)));
+                        let (order, prepared) = *order;
+                        let carry_out = AssertUnwindSafe(|| deployer.carry_out_prepared(order, prepared));
+                        let carried_out = std::panic::catch_unwind(carry_out);
                         // Nobody waits any more if the client has left.
                         let _ = answer.send(carried_out.unwrap_or(Err(DeployError::Bug)));
                     }
@@ -64,7 +73,7 @@ impl DeployerHandle {
             drop(stopping);
         };
         platform.spawn.thread("hostel-deploy", Box::new(work))?;
-        Ok(Self { queue, store })
+        Ok(Self { queue, store, ahead, compiling: Arc::new(Semaphore::new(COMPILING_MAX)) })
     }
 
     /// Has `order` carried out, and waits for what comes of it.
@@ -72,7 +81,25 @@ impl DeployerHandle {
     /// # Errors
     /// As [`Deployer::carry_out`], and [`DeployError::Busy`] if too many wait.
     pub async fn ask(&self, order: Order) -> Result<Done, DeployError> {
-        self.send(order)?.await.unwrap_or(Err(DeployError::Busy))
+        if !self.ahead.may_compile(&order) {
+            return self.send(order, Prepared::default())?.await.unwrap_or(Err(DeployError::Busy));
+        }
+        let permit = Arc::clone(&self.compiling).try_acquire_owned().map_err(|_full| DeployError::Busy)?;
+        let (ahead, store, (done, is_done)) = (self.ahead.clone(), Arc::clone(&self.store), oneshot::channel());
+        let work = move || {
+            let errands = ahead.errands(&order, &store);
+            // Not held while it compiles: the host may end meanwhile.
+            drop((ahead, store));
+            let prepared = errands.map(|errands| errands.map(Errands::run).unwrap_or_default());
+            drop(permit);
+            // Fails if whoever asked has left.
+            let _ = done.send((order, prepared));
+        };
+        let spawn = &self.ahead.platform.spawn;
+        spawn.thread("hostel-prepare", Box::new(work)).map_err(|_no_thread| DeployError::Busy)?;
+        let (order, prepared) = is_done.await.map_err(|_panicked| DeployError::Bug)?;
+        let prepared = prepared?;
+        self.send(order, prepared)?.await.unwrap_or(Err(DeployError::Busy))
     }
 
     /// The same for a thread that has nothing else to do.
@@ -80,7 +107,9 @@ impl DeployerHandle {
     /// # Errors
     /// As [`DeployerHandle::ask`].
     pub fn ask_from_thread(&self, order: Order) -> Result<Done, DeployError> {
-        self.send(order)?.blocking_recv().unwrap_or(Err(DeployError::Busy))
+        let errands = self.ahead.errands(&order, &self.store)?;
+        let prepared = errands.map(Errands::run).unwrap_or_default();
+        self.send(order, prepared)?.blocking_recv().unwrap_or(Err(DeployError::Busy))
     }
 
     /// Nothing is deployed until what comes back is dropped; what is being deployed is finished first.
@@ -110,9 +139,13 @@ impl DeployerHandle {
         }
     }
 
-    fn send(&self, order: Order) -> Result<oneshot::Receiver<Result<Done, DeployError>>, DeployError> {
+    fn send(
+        &self,
+        order: Order,
+        prepared: Prepared,
+    ) -> Result<oneshot::Receiver<Result<Done, DeployError>>, DeployError> {
         let (answer, answered) = oneshot::channel();
-        self.queue.try_send(Job::Order(Box::new(order), answer)).map_err(|_full| DeployError::Busy)?;
+        self.queue.try_send(Job::Order(Box::new((order, prepared)), answer)).map_err(|_full| DeployError::Busy)?;
         Ok(answered)
     }
 }

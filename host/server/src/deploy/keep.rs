@@ -1,16 +1,18 @@
 //! Old revisions are kept by count and size, then collected, with the components that nobody names any more.
 
 use std::collections::BTreeSet;
-use std::sync::Weak;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime};
 
 use hostel_model::digest::{Digest, RevisionId};
 use hostel_model::name::ServiceName;
 use hostel_model::rollout::Keep;
+use hostel_model::standing::Standing;
 use hostel_sandbox::Sandbox;
 use hostel_storage::{Batch, KeptRevision, StorageError};
 
 use super::{Deployer, Store};
+use crate::live::LiveTable;
 
 /// How long a component may lie there that no revision names: whoever uploaded it deploys it soon.
 const UPLOAD_PATIENCE: Duration = Duration::from_hours(1);
@@ -91,14 +93,16 @@ impl Store {
 
 /// Compiles what a rollback would lead to, so that it is there at once: at the lowest
 /// priority, after a start. What cannot be compiled is told when somebody asks for it.
-pub fn compile_ahead(sandbox: &Sandbox, store: &Weak<Store>) {
+pub fn compile_ahead(sandbox: &Sandbox, store: &Weak<Store>, live: &LiveTable) {
     let standings = store.upgrade().and_then(|store| store.journal.standings().ok());
-    let previous = standings.iter().flatten().filter_map(|(_, entry)| entry.standing.live.and(entry.standing.previous));
-    for digest in previous.map(|revision| revision.digest).take(AHEAD_MAX) {
+    let previous = |standing: &Standing| standing.live.and(standing.previous).map(|revision| revision.digest);
+    let found = standings.iter().flatten().filter_map(|(name, entry)| Some((name, previous(&entry.standing)?)));
+    for (service, digest) in found.take(AHEAD_MAX) {
         if sandbox.cached(&digest).is_none() {
             // Not held while it compiles: the host may end meanwhile.
             let bytes = store.upgrade().and_then(|store| store.artifacts.get(&digest).ok());
-            drop(bytes.map(|bytes| sandbox.code(&bytes, digest)));
+            let tenant = live.load().tenancy.owner(service).map(|tenant| Arc::clone(&tenant.share));
+            drop(bytes.map(|bytes| sandbox.code_for(&bytes, digest, tenant.as_deref())));
         }
     }
 }

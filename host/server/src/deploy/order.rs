@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use hostel_model::digest::{Digest, RevisionId, RevisionNumber};
 use hostel_model::name::ServiceName;
@@ -39,8 +40,20 @@ pub enum Author {
     },
     /// Somebody at the admin plane, by its token.
     Token,
+    /// A tenant at the admin plane, by a token that was issued for it.
+    Issued(TokenId),
     /// The host itself, which watches new revisions.
     Watch,
+}
+
+/// What a token is called where it must not be shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TokenId(pub u64);
+
+impl fmt::Display for TokenId {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{:016x}", self.0)
+    }
 }
 
 impl fmt::Display for Author {
@@ -49,6 +62,7 @@ impl fmt::Display for Author {
             Self::Folder => out.write_str("folder"),
             Self::Socket { user } => write!(out, "user {user}"),
             Self::Token => out.write_str("token"),
+            Self::Issued(id) => write!(out, "token {id}"),
             Self::Watch => out.write_str("watch"),
         }
     }
@@ -141,12 +155,27 @@ pub enum RejectReason {
     /// It cannot even be instantiated.
     #[error("it fails before its first request: {0}; run it elsewhere to see why")]
     Start(String),
+    /// Whether it starts is not known yet.
+    #[error("it was not ready for its first request within {} s; try again when the host has less to do", .0.as_secs())]
+    Slow(Duration),
     /// Its file is missing or cannot be read, and nothing was deployed before.
     #[error("its component cannot be read; put it where `hostel.toml` says, or deploy one with `hostel deploy`")]
     NoFile,
     /// Its artifact is not there.
     #[error("its component `{0}` is not among the artifacts; upload it first")]
     NoArtifact(Digest),
+}
+
+impl RejectReason {
+    /// Whether it says nothing about the component, which may well become a revision another time.
+    #[must_use]
+    pub fn is_of_the_moment(&self) -> bool {
+        match self {
+            Self::Component(error) => error.is_of_the_moment(),
+            Self::Slow(_) => true,
+            Self::Start(_) | Self::NoFile | Self::NoArtifact(_) => false,
+        }
+    }
 }
 
 /// Why nothing was deployed.

@@ -8,12 +8,17 @@ use hostel_model::digest::{Digest, RevisionId, RevisionNumber};
 use hostel_model::name::ServiceName;
 use hostel_model::rollout::Weight;
 use hostel_model::standing::{Asks, Standing, Unchangeable};
-use hostel_sandbox::Code;
 use hostel_storage::{Change, StorageError};
 
+use super::ahead::{Prepared, Ready};
 use super::order::{DeployError, RejectReason, What};
 use super::{DeployRequest, Deployer, Folder, Known, ServiceRequest};
 use crate::live::Settings;
+
+/// How long to wait, at a start, before what failed for a reason of the moment is compiled again.
+const START_PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(4)];
+/// How long a start tries one component again and again.
+const START_PATIENCE: Duration = Duration::from_secs(20);
 
 /// What an order comes to, before it is known whether it can be.
 #[derive(Default)]
@@ -22,8 +27,12 @@ pub(super) struct Attempt {
     pub(super) folder: Folder,
     /// Whether it is the folder that asks.
     pub(super) is_folder: bool,
+    /// Whether it is the first time it asks: nobody is served yet, so that there is time to try again.
+    pub(super) is_start: bool,
     /// The services that change.
     pub(super) steps: BTreeMap<ServiceName, Step>,
+    /// What was compiled for it before.
+    pub(super) prepared: Prepared,
     /// Components that came with the order.
     pub(super) bytes: BTreeMap<Digest, Arc<[u8]>>,
     /// Services of the folder that stay as they are.
@@ -56,15 +65,13 @@ impl Step {
     }
 }
 
-/// Code that is ready, and how long that took if it was not before.
-type Ready = (Arc<Code>, Option<Duration>);
-
 impl Deployer {
     /// What `what` comes to.
-    pub(super) fn attempt(&mut self, what: What, strict: bool) -> Result<Attempt, DeployError> {
+    pub(super) fn attempt(&mut self, what: What, strict: bool, prepared: Prepared) -> Result<Attempt, DeployError> {
         let (folder, refused) = (self.folder.clone(), self.refused.clone());
         let is_folder = matches!(what, What::Folder { .. });
-        let mut attempt = Attempt { folder, refused, is_folder, ..Attempt::default() };
+        let is_start = is_folder && strict;
+        let mut attempt = Attempt { folder, refused, is_folder, is_start, prepared, ..Attempt::default() };
         match what {
             What::Folder { request, .. } => self.follow(request, strict, &mut attempt)?,
             What::Deploy { services, weight } => {
@@ -98,6 +105,7 @@ impl Deployer {
     /// What the folder says, for each service that it names or no longer names.
     fn follow(&mut self, request: DeployRequest, strict: bool, attempt: &mut Attempt) -> Result<(), DeployError> {
         attempt.folder.listeners = request.listeners;
+        attempt.folder.tenancy = self.tenants.tenancy(&request.tenants, self.threads, &self.platform.clock);
         let named: BTreeSet<ServiceName> = request.services.iter().map(|service| service.name.clone()).collect();
         attempt.folder.services.retain(|name, _| named.contains(name));
         for service in request.services {
@@ -186,12 +194,14 @@ impl Deployer {
     }
 
     /// `name` stays as it was, for this reason. Only at the start, and only what has nothing that
-    /// serves, keeps everything else from being done.
+    /// serves, keeps everything else from being done; and never what may be different in a moment, which
+    /// is tried again.
     pub(super) fn give_up(&self, name: &ServiceName, reason: RejectReason, attempt: &mut Attempt, strict: bool) {
         let serves = self.standings.get(name).is_some_and(|standing| standing.live.is_some());
-        let reasons = if strict && !serves { &mut attempt.fatal } else { &mut attempt.rejected };
+        let of_the_moment = reason.is_of_the_moment();
+        let reasons = if strict && !serves && !of_the_moment { &mut attempt.fatal } else { &mut attempt.rejected };
         reasons.push((name.clone(), reason));
-        if let Some(known) = attempt.folder.services.get(name) {
+        if let Some(known) = attempt.folder.services.get(name).filter(|_| !of_the_moment) {
             attempt.refused.insert(name.clone(), known.clone());
         }
         attempt.restore(name, &self.folder);
@@ -205,7 +215,7 @@ impl Deployer {
         weight: Option<Weight>,
         attempt: &mut Attempt,
     ) -> Result<Result<Step, RejectReason>, DeployError> {
-        let (code, compiled_in) = match self.code(digest, attempt)? {
+        let (code, compiled_in) = match self.code(service, digest, attempt)? {
             Ok(ready) => ready,
             Err(reason) => return Ok(Err(reason)),
         };
@@ -246,8 +256,16 @@ impl Deployer {
         Ok((RevisionId { number, digest }, true))
     }
 
-    /// Code of `digest`: from the cache, from the order, or from the artifacts.
-    pub(super) fn code(&self, digest: Digest, attempt: &Attempt) -> Result<Result<Ready, RejectReason>, StorageError> {
+    /// Code of `digest` for `service`: from the cache, from the order, or from the artifacts.
+    pub(super) fn code(
+        &self,
+        service: &ServiceName,
+        digest: Digest,
+        attempt: &Attempt,
+    ) -> Result<Result<Ready, RejectReason>, StorageError> {
+        if let Some(prepared) = attempt.prepared.code.get(&digest) {
+            return Ok(prepared.clone().map_err(RejectReason::from));
+        }
         if let Some(code) = self.sandbox.cached(&digest) {
             return Ok(Ok((code, None)));
         }
@@ -265,15 +283,28 @@ impl Deployer {
         };
         let began = self.platform.clock.now();
         tracing::info!(digest = digest.short(), bytes = bytes.len(), "compiling");
-        let compiled = self.sandbox.code(bytes, digest);
-        let time = self.platform.clock.now().since(began);
+        let tenant = attempt.folder.tenancy.owner(service).map(|tenant| &*tenant.share);
+        let clock = self.platform.clock.as_ref();
+        let mut compiled = self.sandbox.code_for(bytes, digest, tenant);
+        for pause in START_PAUSES.iter().filter(|_| attempt.is_start) {
+            match &compiled {
+                // What has taken long once would hold up the start as long again.
+                Err(error) if error.is_of_the_moment() && clock.now().since(began) < START_PATIENCE => {
+                    tracing::warn!(digest = digest.short(), %error, "trying again");
+                    clock.pause_thread(*pause);
+                    compiled = self.sandbox.code_for(bytes, digest, tenant);
+                }
+                _ => break,
+            }
+        }
+        let time = clock.now().since(began);
         Ok(compiled.map(|code| (code, Some(time))).map_err(RejectReason::from))
     }
 
     /// What the configuration says of `service`, or what holds without any.
     pub(super) fn settings(&self, service: &ServiceName, attempt: &Attempt) -> Settings {
         let known = attempt.folder.services.get(service);
-        known.map_or_else(|| self.settings_by_name(service), |known| known.settings.clone())
+        known.map_or_else(|| self.settings_by_name(service, &attempt.folder.tenancy), |known| known.settings.clone())
     }
 
     fn folder_digest(&self, service: &ServiceName) -> Option<Digest> {
@@ -349,7 +380,7 @@ impl Deployer {
     fn approve(&self, service: &ServiceName, attempt: &mut Attempt) -> Result<(), DeployError> {
         let pending = self.standing(service)?.pending.ok_or(Unchangeable::NothingPending);
         let pending = pending.map_err(|reason| DeployError::Unchangeable { service: service.clone(), reason })?;
-        let (code, compiled_in) = match self.code(pending.revision.digest, attempt)? {
+        let (code, compiled_in) = match self.code(service, pending.revision.digest, attempt)? {
             Ok(ready) => ready,
             Err(reason) => return Err(DeployError::Rejected(vec![(service.clone(), reason)])),
         };
@@ -398,9 +429,9 @@ fn granted(gained: &BTreeSet<String>) -> String {
 
 /// Notes what the folder says of one service; gives back its component with its digest.
 fn known_of(service: ServiceRequest, folder: &mut Folder) -> (Option<Digest>, Option<Arc<[u8]>>) {
-    let ServiceRequest { name, component, routes, grants, limits, isolation, rollout, dropped } = service;
+    let ServiceRequest { name, component, routes, grants, callers, limits, isolation, rollout, dropped } = service;
     let digest = component.as_ref().map(|component| Digest::of(component));
-    let settings = Settings { routes, grants, limits, isolation, rollout, dropped };
+    let settings = Settings { routes, grants, callers, limits, isolation, rollout, dropped };
     folder.services.insert(name, Known { settings, digest });
     (digest, component)
 }

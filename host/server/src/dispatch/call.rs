@@ -21,7 +21,7 @@ use http_body_util::{BodyExt, Full};
 use tokio::sync::oneshot;
 
 use super::call_body::{Counted, hand_over};
-use super::{Dispatcher, Run, absolute, declared_length, put_header};
+use super::{Dispatcher, Held, Run, absolute, declared_length, put_header};
 use crate::live::breaker::Pass;
 use crate::live::lot::Lots;
 use crate::live::{Closed, LiveRevision, LiveService, Snapshot};
@@ -36,7 +36,7 @@ pub(crate) struct RootCalls {
     /// How many calls the root request may cause: its service's limit.
     pub(crate) calls_limit: u32,
     /// What draws among revisions, where any service has two.
-    pub(crate) lots: Option<Lots>,
+    pub(crate) lots: Option<Arc<Lots>>,
 }
 
 type Answer = Result<Response<IncomingBody>, CallRefused>;
@@ -86,7 +86,9 @@ impl RootCalls {
         let own = self.snapshot.services.get(&caller.service);
         let refuse = |failure: Failure, refused| {
             let (service, request, outcome) = (caller.service.as_str(), &*caller.tree.request_id, failure.slug());
-            tracing::warn!(service, request, outcome, callee = ?call.callee, "call refused");
+            if caller.tree.tells_refusal() {
+                tracing::warn!(service, request, outcome, callee = ?call.callee, "call refused");
+            }
             if let Some(own) = own {
                 own.metrics.count(failure);
             }
@@ -97,7 +99,17 @@ impl RootCalls {
         let Some(name) = name.filter(|name| calls.is_some_and(|calls| calls.contains(name))) else {
             return refuse(Failure::CallDenied, CallRefused::Denied);
         };
-        let Some(callee) = self.snapshot.services.get(&name) else {
+        let callee = self.snapshot.services.get(&name);
+        // To another owner, existing or not, it takes leave on the other side.
+        let leave = callee.is_some_and(|callee| callee.settings.callers.contains(&caller.service));
+        let same_owner = match (own, callee) {
+            (Some(own), Some(callee)) => own.has_owner_of(callee),
+            _ => self.snapshot.tenancy.same_owner(&caller.service, &name),
+        };
+        if !leave && !same_owner {
+            return refuse(Failure::CallDenied, CallRefused::Denied);
+        }
+        let Some(callee) = callee else {
             return refuse(Failure::UnknownService, CallRefused::NotFound);
         };
         let depth_limit = own.map_or(0, |service| service.settings.limits.depth);
@@ -117,7 +129,7 @@ impl RootCalls {
     /// The callee's revision: drawn with the lots of the root request.
     fn choose(&self, callee: &LiveService) -> Result<(Arc<LiveRevision>, Pass), Refused> {
         let now = self.dispatcher.platform.clock.now();
-        match callee.choose(self.lots.as_ref(), now) {
+        match callee.choose(self.lots.as_deref(), now) {
             Ok((revision, pass)) => Ok((Arc::clone(revision), pass)),
             Err(Closed::NotReady) => Err(Refused::Call(CallRefused::Unavailable, Failure::NotReady)),
             Err(Closed::Breaker(_)) => Err(Refused::Call(CallRefused::Unavailable, Failure::BreakerOpen)),
@@ -138,10 +150,12 @@ impl RootCalls {
         }
         let (revision, pass) = self.choose(&callee)?;
         // Never wait: see `admission.rs`.
-        let of_service = callee.permits.for_call();
-        let of_service = of_service.ok_or(Refused::Call(CallRefused::Limit, Failure::ServiceSaturated))?;
+        let saturated = || Refused::Call(CallRefused::Limit, Failure::ServiceSaturated);
+        let _of_service = callee.permits.for_call().ok_or_else(saturated)?;
+        let of_tenant = callee.tenant.as_ref().map(|tenant| tenant.permits.for_call().ok_or_else(saturated));
+        let _of_tenant = of_tenant.transpose()?;
         let of_host = self.dispatcher.instances.for_call();
-        let of_host = of_host.ok_or(Refused::Call(CallRefused::Limit, Failure::PoolExhausted))?;
+        let _of_host = of_host.ok_or(Refused::Call(CallRefused::Limit, Failure::PoolExhausted))?;
         let parent = call.caller;
         let context = CallContext {
             service: callee.name.clone(),
@@ -154,7 +168,7 @@ impl RootCalls {
         let request = for_callee(call.request, &context, limits.request_body.0, bodies);
         let request = request.ok_or(Refused::Call(CallRefused::Denied, Failure::BadRequest))?;
         record.runs_in(revision.compiled.revision.number, &revision.tally, pass);
-        let (permits, record) = ([of_service, of_host], Arc::clone(record));
+        let (permits, record) = (Held { _of_service, _of_tenant, _of_host }, Arc::clone(record));
         Ok(Run { service: callee, revision, request, context, permits, record })
     }
 }

@@ -59,7 +59,9 @@ impl RootCalls {
         let caller = &outgoing.caller;
         if !caller.tree.count_call(self.calls_limit) {
             let (service, request, outcome) = (own.name.as_str(), &*caller.tree.request_id, Failure::FanOut.slug());
-            tracing::warn!(service, request, outcome, host = ?target.host, "outgoing request refused");
+            if caller.tree.tells_refusal() {
+                tracing::warn!(service, request, outcome, host = ?target.host, "outgoing request refused");
+            }
             return Err((OutgoingError::FanOut, "fan-out"));
         }
         if caller.deadline.remaining(&caller.tree).is_zero() {

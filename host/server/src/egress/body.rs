@@ -1,5 +1,6 @@
 //! Bodies on their way out and back: their trailers cleaned, their ends told apart, their silence limited.
 
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -11,17 +12,59 @@ use hostel_sandbox::{BodyError, IncomingBody};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
+use super::connect::until;
 use super::pool::Lease;
 use super::{Outlet, failure};
 use crate::edge::headers::clean_trailers;
 use crate::timer::Timer;
 
 /// What a guest sends.
-pub(super) struct SentBody(IncomingBody);
+pub(super) struct SentBody {
+    inner: IncomingBody,
+    ahead: Ahead,
+}
+
+/// What is known of a body before it is sent.
+enum Ahead {
+    /// Nobody has looked; what its head says of it holds.
+    Unseen,
+    /// It has begun with this, or begins later.
+    Begins(Option<Frame<Bytes>>),
+    /// There is none.
+    Nothing,
+}
 
 impl SentBody {
     pub(super) fn new(inner: IncomingBody) -> Self {
-        Self(inner)
+        Self { inner, ahead: Ahead::Unseen }
+    }
+
+    /// Looks whether there is a body at all: HTTP/1.1 has to know that before the head
+    /// is sent. One that has not begun within `patience` is taken to begin later.
+    pub(super) async fn look(&mut self, platform: &Platform, patience: Duration) -> Result<(), BodyError> {
+        let by = platform.clock.now().after(patience);
+        let begun = until(platform, by, poll_fn(|context| self.poll_begin(context))).await;
+        self.ahead = match begun.transpose()? {
+            Some(None) => Ahead::Nothing,
+            Some(begun) => Ahead::Begins(begun),
+            None => Ahead::Begins(None),
+        };
+        Ok(())
+    }
+
+    /// The first piece that holds anything. Trailers alone are none: there is nothing that they follow.
+    fn poll_begin(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Frame<Bytes>>, BodyError>> {
+        loop {
+            match ready!(Pin::new(&mut self.inner).poll_frame(context)).transpose()? {
+                Some(frame) if frame.data_ref().is_some_and(Bytes::is_empty) => {}
+                begun => return Poll::Ready(Ok(begun.filter(Frame::is_data))),
+            }
+        }
+    }
+
+    /// Whether somebody has looked and found, or expects, a body.
+    pub(super) fn was_looked_at(&self) -> bool {
+        matches!(self.ahead, Ahead::Begins(_))
     }
 }
 
@@ -33,15 +76,29 @@ impl Body for SentBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        Pin::new(&mut self.0).poll_frame(context).map_ok(cleaned)
+        match &mut self.ahead {
+            Ahead::Nothing => return Poll::Ready(None),
+            Ahead::Begins(frame) if frame.is_some() => return Poll::Ready(frame.take().map(Ok)),
+            Ahead::Begins(_) | Ahead::Unseen => {}
+        }
+        Pin::new(&mut self.inner).poll_frame(context).map_ok(cleaned)
     }
 
     fn is_end_stream(&self) -> bool {
-        self.0.is_end_stream()
+        match &self.ahead {
+            Ahead::Nothing => true,
+            Ahead::Begins(Some(_)) => false,
+            Ahead::Begins(None) | Ahead::Unseen => self.inner.is_end_stream(),
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.0.size_hint()
+        match &self.ahead {
+            Ahead::Nothing => SizeHint::with_exact(0),
+            // Only one of unknown length was looked at.
+            Ahead::Begins(_) => SizeHint::default(),
+            Ahead::Unseen => self.inner.size_hint(),
+        }
     }
 }
 
@@ -51,6 +108,8 @@ pub(super) struct UpstreamBody {
     inner: Incoming,
     /// The connection it comes by, until it is complete or has failed.
     lease: Option<Lease>,
+    /// Whether it is a stream of HTTP/2.
+    http2: bool,
     outlet: Arc<Outlet>,
     platform: Platform,
     patience: Duration,
@@ -70,7 +129,8 @@ impl UpstreamBody {
     ) -> Self {
         let timer = Timer::new(Arc::clone(&platform.clock));
         let platform = platform.clone();
-        let mut body = Self { inner, lease: Some(lease), outlet, platform, patience, timer, waits: None, over: false };
+        let (http2, lease) = (lease.is_http2(), Some(lease));
+        let mut body = Self { inner, lease, http2, outlet, platform, patience, timer, waits: None, over: false };
         body.look_for_the_end();
         body
     }
@@ -116,6 +176,9 @@ impl Body for UpstreamBody {
                 Poll::Ready(Some(Ok(cleaned(frame))))
             }
             Some(Err(error)) => this.fails(failure::of_body(&error)),
+            // A stream that was reset, or a connection that goes away, "without an error": the library
+            // takes that for the end. It is one only if the other side has said so.
+            None if this.http2 && !this.inner.is_end_stream() => this.fails(BodyError::Gone),
             None => {
                 this.over = true;
                 this.ends();

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::{Either, select};
@@ -46,8 +47,8 @@ impl Reached {
 impl Destination<'_> {
     /// The addresses, if each of them may be reached. One that may not refuses the
     /// request: a name that stands for such a one is not to be trusted with the rest.
-    pub(super) fn judged(&self, addresses: Vec<IpAddr>) -> Result<Vec<IpAddr>, OutgoingError> {
-        for address in &addresses {
+    pub(super) fn judged(&self, addresses: Arc<[IpAddr]>) -> Result<Arc<[IpAddr]>, OutgoingError> {
+        for address in addresses.iter() {
             self.policy.address(self.scheme, *address, self.port).map_err(|denied| {
                 let name = match self.granted {
                     Granted::Name(name) => name.as_str(),

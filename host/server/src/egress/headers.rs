@@ -27,10 +27,17 @@ fn clean(headers: &mut HeaderMap, kept: impl Fn(&HeaderName) -> bool) {
         let named = names.filter_map(|name| HeaderName::from_bytes(name).ok());
         dropped.extend(named.filter(|name| *name != http::header::CONTENT_LENGTH));
     }
-    dropped.extend(headers.keys().filter(|name| is_of_one_hop(name) || is_host_header(name)).cloned());
+    dropped.extend(headers.keys().filter(|name| is_of_one_hop(name) || is_of_the_host(name)).cloned());
     for name in dropped.iter().filter(|name| !kept(name)) {
         headers.remove(name);
     }
+}
+
+/// Whether only the host says it, also to those who read `_` as `-` (CGI, and whatever is made after it).
+fn is_of_the_host(name: &HeaderName) -> bool {
+    let dashed = name.as_str().contains('_').then(|| name.as_str().replace('_', "-"));
+    let dashed = dashed.and_then(|dashed| HeaderName::from_bytes(dashed.as_bytes()).ok());
+    is_host_header(dashed.as_ref().unwrap_or(name))
 }
 
 fn is_of_one_hop(name: &HeaderName) -> bool {

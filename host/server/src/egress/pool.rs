@@ -10,15 +10,16 @@ use std::time::Duration;
 use hostel_model::egress::Scheme;
 use hostel_model::platform::{Monotonic, Platform};
 use hostel_sandbox::OutgoingError;
-use http::header::{HOST, TE};
+use http::header::{HOST, TE, TRANSFER_ENCODING};
 use http::uri::{Authority, PathAndQuery};
 use http::{HeaderValue, Request, Response, Uri, Version};
 use hyper::body::Incoming;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::Notify;
 
 use super::body::SentBody;
 use super::connect::{Reached, until};
-use super::protocol::{self, Life, Sender};
+use super::protocol::{self, Life, STREAMS, Sender};
+use super::slot::Slot;
 use super::{failure, target};
 
 /// How long a connection rests before it is closed: others close theirs after five
@@ -28,18 +29,6 @@ const RESTS: Duration = Duration::from_secs(30);
 const SETTLES: Duration = Duration::from_secs(1);
 /// Hosts of which it is remembered what they speak.
 const REMEMBERED: usize = 256;
-
-/// Leave to have a connection: one of the service, one of the process.
-pub(super) struct Slot {
-    _of_service: OwnedSemaphorePermit,
-    _of_process: OwnedSemaphorePermit,
-}
-
-impl Slot {
-    pub(super) fn new(of_service: OwnedSemaphorePermit, of_process: OwnedSemaphorePermit) -> Self {
-        Self { _of_service: of_service, _of_process: of_process }
-    }
-}
 
 /// Who is at the other end.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -51,13 +40,18 @@ pub(super) struct Key {
 }
 
 /// Connections that rest or are shared.
-#[derive(Default)]
-pub(super) struct Pool(Mutex<Connections>);
+pub(super) struct Pool {
+    connections: Mutex<Connections>,
+    /// Whoever waits for a connection is told by it that one came to rest.
+    changed: Arc<Notify>,
+}
 
 #[derive(Default)]
 struct Connections {
     /// The one that was used last is the last.
     open: Vec<Open>,
+    /// Nobody uses any of them again: another pool has taken its place.
+    retired: bool,
     hosts: HashMap<Key, Host>,
 }
 
@@ -87,11 +81,15 @@ pub(super) struct Lease {
 }
 
 impl Pool {
+    pub(super) fn new(changed: &Arc<Notify>) -> Self {
+        Self { connections: Mutex::default(), changed: Arc::clone(changed) }
+    }
+
     /// A connection to `key` that is there.
     pub(super) fn take(&self, key: &Key, now: Monotonic) -> Option<Lease> {
         let mut connections = self.lock();
         connections.close_idle(now);
-        let place = connections.open.iter().rposition(|open| open.key == *key)?;
+        let place = connections.open.iter().rposition(|open| open.key == *key && open.has_room())?;
         let mut open = connections.open.remove(place);
         let (key, life) = (open.key.clone(), open.life.clone());
         let sender = match &open.sender {
@@ -126,7 +124,7 @@ impl Pool {
         slot: Slot,
         platform: &Platform,
     ) -> Result<Lease, OutgoingError> {
-        let (sender, life) = protocol::begin(reached, slot, platform).await?;
+        let (sender, life) = protocol::begin(reached, slot, &self.changed, platform).await?;
         let lease = Lease { key: key.clone(), sender, life, fresh: true };
         let mut connections = self.lock();
         match &lease.sender {
@@ -134,6 +132,7 @@ impl Pool {
                 connections.hosts.insert(key.clone(), Host::Http1);
             }
             Sender::Http1(_) => {}
+            Sender::Http2(_) if connections.retired => {}
             Sender::Http2(sender) => {
                 let (key, sender, life) = (key.clone(), Sender::Http2(sender.clone()), lease.life.clone());
                 connections.open.push(Open { key, sender, life, used: platform.clock.now() });
@@ -154,6 +153,23 @@ impl Pool {
         self.lock().close_idle(now);
     }
 
+    /// Closes all that rest, and each of the others when its last response is over.
+    pub(super) fn retire(&self) {
+        let mut connections = self.lock();
+        connections.retired = true;
+        connections.open.clear();
+    }
+
+    fn comes_to_rest(&self, open: Open) {
+        let mut connections = self.lock();
+        if connections.retired {
+            return;
+        }
+        connections.open.push(open);
+        drop(connections);
+        self.changed.notify_one();
+    }
+
     /// How many rest or are shared.
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
@@ -161,7 +177,7 @@ impl Pool {
     }
 
     fn lock(&self) -> MutexGuard<'_, Connections> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.connections.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -174,9 +190,14 @@ impl Connections {
 impl Open {
     /// Whether no request uses it.
     fn rests(&self) -> bool {
+        self.life.others() == 0
+    }
+
+    /// Whether it takes one more request.
+    fn has_room(&self) -> bool {
         match &self.sender {
             Sender::Http1(_) => true,
-            Sender::Http2(_) => self.life.is_alone(),
+            Sender::Http2(_) => self.life.others() < STREAMS as usize,
         }
     }
 
@@ -189,6 +210,11 @@ impl Open {
 }
 
 impl Lease {
+    /// Whether it is of HTTP/2, where one stream may end before the others.
+    pub(super) fn is_http2(&self) -> bool {
+        matches!(self.sender, Sender::Http2(_))
+    }
+
     /// Whether the connection was made for this request.
     pub(super) fn was_fresh(&self) -> bool {
         self.fresh
@@ -201,8 +227,7 @@ impl Lease {
         key: &Key,
         request: Request<SentBody>,
     ) -> Result<Response<Incoming>, (OutgoingError, Option<Request<SentBody>>)> {
-        let http2 = matches!(self.sender, Sender::Http2(_));
-        let Some(request) = addressed(key, request, http2) else {
+        let Some(request) = addressed(key, request, self.is_http2()) else {
             return Err((OutgoingError::Protocol, None));
         };
         let sent = match &mut self.sender {
@@ -229,7 +254,7 @@ impl Lease {
             let settled = until(&platform, by, sender.ready()).await;
             if let (Some(Ok(())), Some(pool)) = (settled, pool.upgrade()) {
                 let used = platform.clock.now();
-                pool.lock().open.push(Open { key, sender: Sender::Http1(sender), life, used });
+                pool.comes_to_rest(Open { key, sender: Sender::Http1(sender), life, used });
             }
         }));
     }
@@ -247,11 +272,16 @@ fn addressed(key: &Key, request: Request<SentBody>, http2: bool) -> Option<Reque
         parts.scheme = key.scheme.as_str().parse().ok();
         parts.authority = Some(authority.parse::<Authority>().ok()?);
         head.headers.remove(HOST);
+        head.headers.remove(TRANSFER_ENCODING);
         head.version = Version::HTTP_2;
     } else {
         // A field of one hop, which HTTP/2 alone says without `Connection`.
         head.headers.remove(TE);
         head.headers.insert(HOST, HeaderValue::from_str(&authority).ok()?);
+        if body.was_looked_at() {
+            // The library takes it that a GET has no body unless its head says so.
+            head.headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+        }
         head.version = Version::HTTP_11;
     }
     head.uri = Uri::from_parts(parts).ok()?;

@@ -1,19 +1,29 @@
-//! Where names are: asked of the configured resolvers, or of those of the system, and kept for as long as the answer is good.
+//! Where names are: asked of the configured resolvers, or of those of the system, in the order in which they stand.
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{
     ConnectionConfig, LookupIpStrategy, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts,
+    ServerOrderingStrategy,
 };
+use hickory_resolver::lookup_ip::LookupIp;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::Name;
+use hostel_model::platform::Clock;
 use hostel_sandbox::OutgoingError;
 use tokio::sync::Semaphore;
+
+pub(crate) use known::Known;
+
+mod known;
+#[cfg(test)]
+mod tests;
 
 /// Where the system keeps the addresses of its resolvers (resolv.conf(5)).
 const SYSTEM: &str = "/etc/resolv.conf";
@@ -23,13 +33,10 @@ const PORT: u16 = 53;
 const SYSTEM_MOST: usize = 3;
 /// After so long a resolver is asked once more.
 const ATTEMPT: Duration = Duration::from_secs(2);
-/// Answers that are kept; each is some hundred bytes.
-const CACHED: u64 = 1_024;
-/// No answer is believed for longer, whatever it says.
-const POSITIVE_MOST: Duration = Duration::from_hours(1);
-/// A name that is new may be asked for again soon.
-const NEGATIVE_MOST: Duration = Duration::from_secs(30);
-/// Questions at once: each holds a socket or two.
+/// Addresses of one name. More are not used by anybody, and each would have to be judged.
+const ADDRESSES: usize = 64;
+/// Questions at once: each holds two sockets, one for either kind of address. They are
+/// not counted among connections, so they have to fit into what is kept besides.
 const QUESTIONS: usize = 64;
 
 /// Knows the addresses of names.
@@ -37,11 +44,12 @@ pub(super) struct Resolver {
     /// Nothing if there is nobody to ask.
     inner: Option<TokioResolver>,
     questions: Semaphore,
+    clock: Arc<dyn Clock>,
 }
 
 impl Resolver {
     /// Asks `resolvers`, or those of the system if there are none.
-    pub(super) fn new(resolvers: &[SocketAddr]) -> Self {
+    pub(super) fn new(resolvers: &[SocketAddr], clock: &Arc<dyn Clock>) -> Self {
         let found = if resolvers.is_empty() { of_system() } else { resolvers.to_vec() };
         let servers = found.iter().map(|address| {
             let connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()].map(|mut connection| {
@@ -54,28 +62,55 @@ impl Resolver {
         let mut builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
         set(builder.options_mut());
         let inner = builder.build().inspect_err(|error| tracing::warn!(%error, "names cannot be resolved")).ok();
-        Self { inner, questions: Semaphore::new(QUESTIONS) }
+        Self { inner, questions: Semaphore::new(QUESTIONS), clock: Arc::clone(clock) }
     }
 
     /// All addresses of `name`, those of IPv4 first: where IPv6 leads nowhere, it
-    /// takes time to find out. Nothing is added to the name.
-    pub(super) async fn lookup(&self, name: &str) -> Result<Vec<IpAddr>, OutgoingError> {
-        let unknown = |code: Option<&str>| OutgoingError::Dns { code: code.map(str::to_owned) };
+    /// takes time to find out. Nothing is added to the name. Who asks waits for a
+    /// turn of its own service first, and only for what is not in `known`.
+    pub(super) async fn lookup(&self, name: &str, known: &Known) -> Result<Arc<[IpAddr]>, OutgoingError> {
+        if let Some(addresses) = known.recall(name, self.clock.now()) {
+            return Ok(addresses);
+        }
         let inner = self.inner.as_ref().ok_or_else(|| unknown(None))?;
         let mut asked = Name::from_ascii(name).map_err(|_no_name| unknown(None))?;
         asked.set_fqdn(true);
+        let _turn = known.questions.acquire().await;
+        // Somebody else may have asked meanwhile.
+        if let Some(addresses) = known.recall(name, self.clock.now()) {
+            return Ok(addresses);
+        }
         let _question = self.questions.acquire().await;
-        let answer = inner.lookup_ip(asked).await.map_err(|error| match &error {
-            NetError::Timeout => OutgoingError::DnsTimeout,
-            NetError::Dns(DnsError::NoRecordsFound(none)) => unknown(Some(code_name(none.response_code))),
-            NetError::Dns(DnsError::ResponseCode(code)) => unknown(Some(code_name(*code))),
-            // The library may fail in more ways.
-            _ => unknown(None),
-        })?;
-        let mut addresses: Vec<IpAddr> = answer.iter().collect();
-        addresses.sort_by_key(IpAddr::is_ipv6);
-        if addresses.is_empty() { Err(unknown(None)) } else { Ok(addresses) }
+        let answer = inner.lookup_ip(asked).await.map_err(|error| failed(&error))?;
+        let (addresses, time) = read(&answer)?;
+        known.keep(name, &addresses, time, self.clock.now());
+        Ok(addresses)
     }
+}
+
+fn unknown(code: Option<&str>) -> OutgoingError {
+    OutgoingError::Dns { code: code.map(str::to_owned) }
+}
+
+fn failed(error: &NetError) -> OutgoingError {
+    match error {
+        NetError::Timeout => OutgoingError::DnsTimeout,
+        NetError::Dns(DnsError::NoRecordsFound(none)) => unknown(Some(code_name(none.response_code))),
+        NetError::Dns(DnsError::ResponseCode(code)) => unknown(Some(code_name(*code))),
+        // The library may fail in more ways.
+        _ => unknown(None),
+    }
+}
+
+/// The addresses in an answer, and for how long all of it is good.
+fn read(answer: &LookupIp) -> Result<(Arc<[IpAddr]>, Duration), OutgoingError> {
+    let mut addresses: Vec<IpAddr> = answer.iter().take(ADDRESSES + 1).collect();
+    if addresses.is_empty() || addresses.len() > ADDRESSES {
+        return Err(unknown(None));
+    }
+    addresses.sort_by_key(IpAddr::is_ipv6);
+    let seconds = answer.as_lookup().answers().iter().map(|record| record.ttl).min();
+    Ok((addresses.into(), Duration::from_secs(u64::from(seconds.unwrap_or_default()))))
 }
 
 /// As resolvers and their tools call it.
@@ -93,9 +128,13 @@ fn set(options: &mut ResolverOpts) {
     options.timeout = ATTEMPT;
     options.attempts = 1;
     options.ip_strategy = LookupIpStrategy::Ipv4AndIpv6;
-    options.cache_size = CACHED;
-    options.positive_max_ttl = Some(POSITIVE_MOST);
-    options.negative_max_ttl = Some(NEGATIVE_MOST);
+    // What is kept is kept by `Known`, which counts bytes.
+    options.cache_size = 0;
+    // In the order in which they stand, and one after the other.
+    options.server_ordering_strategy = ServerOrderingStrategy::UserProvidedOrder;
+    options.num_concurrent_reqs = 1;
+    // A forged answer has more to guess.
+    options.case_randomization = true;
     // A file that others write is no grant, and a sandbox may not see it.
     options.use_hosts_file = ResolveHosts::Never;
 }
@@ -116,21 +155,10 @@ fn name_servers(text: &str) -> Vec<SocketAddr> {
     let server = |line: &str| {
         let mut words = line.split_ascii_whitespace();
         let address = words.next().filter(|word| *word == "nameserver").and(words.next())?;
-        Some(SocketAddr::new(address.parse().ok()?, PORT))
+        let parsed = address.parse().inspect_err(|_| {
+            tracing::warn!(address, "a resolver of the system is left out: only addresses without a zone can be asked");
+        });
+        Some(SocketAddr::new(parsed.ok()?, PORT))
     };
     text.lines().filter_map(server).take(SYSTEM_MOST).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_resolvers_of_the_system_are_those_it_names() {
-        let text = "# made by hand\nsearch example.com\nnameserver 10.0.0.2\n  nameserver\t::1 # local\nnameserver x\n\
-                    options ndots:5\nnameserver 10.0.0.3\nnameserver 10.0.0.4\nnameservers 10.0.0.5\n";
-        let found: Vec<String> = name_servers(text).iter().map(ToString::to_string).collect();
-        assert_eq!(found, ["10.0.0.2:53", "[::1]:53", "10.0.0.3:53"]);
-        assert_eq!(name_servers(""), []);
-    }
 }

@@ -2,11 +2,16 @@
 
 mod connections;
 mod dns;
+mod hand;
+mod http2;
 mod messages;
 mod names;
+mod places;
 mod responses;
 mod secured;
+mod secured_upstream;
 mod target;
+mod times;
 mod upstream;
 
 use std::collections::BTreeSet;
@@ -16,7 +21,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use hostel_model::egress::{Denied, Outbound};
 use hostel_model::name::ServiceName;
-use hostel_model::platform::Platform;
+use hostel_model::platform::{Clock, Platform};
 use hostel_sandbox::{BodyError, Forbidden, IncomingBody, OutgoingError, Patience};
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
@@ -49,11 +54,17 @@ impl Scene {
 
     /// One that takes certificates of `authorities`.
     fn believing(authorities: RootCertStore) -> Self {
+        Self::of(authorities, 1_000, None)
+    }
+
+    /// One in a process that has so many connections, with another clock if there is one.
+    fn of(authorities: RootCertStore, descriptors: usize, clock: Option<Arc<dyn Clock>>) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        let platform = real_platform(runtime.handle().clone());
+        let mut platform = real_platform(runtime.handle().clone());
+        platform.clock = clock.unwrap_or(platform.clock);
         let dns = Dns::start();
         let settings = EgressSettings { resolvers: vec![dns.address], authorities };
-        let descriptors = Arc::new(Semaphore::new(1_000));
+        let descriptors = Arc::new(Semaphore::new(descriptors));
         let egress = Arc::new(Egress::new(settings, platform.clone(), Arc::clone(&descriptors)));
         Self { runtime, platform, egress, dns, metrics: Metrics::new(), descriptors }
     }

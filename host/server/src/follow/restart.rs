@@ -14,7 +14,7 @@ pub(super) type Reachable = Vec<Option<BTreeSet<ServiceName>>>;
 
 /// The keys whose values are others than those the host has `started` with.
 pub(super) fn keys(started: &Plan, now: &Plan) -> Vec<&'static str> {
-    let HostLimits { memory_max, memory_budget, instances, drain } = &started.host;
+    let HostLimits { memory_max, memory_budget, instances, drain, origins: _ } = &started.host;
     let differing = [
         ("state", started.state != now.state),
         ("memory_max", *memory_max != now.host.memory_max),

@@ -25,76 +25,6 @@ macro_rules! calls {
     ($($name:ident),* $(,)?) => { &[$((stringify!($name), libc::$name)),*] };
 }
 
-/// What a process that compiles is refused besides: it has three pipes, memory and threads, and needs no more.
-/// Files are not only opened: a path is enough to remove one.
-pub const COMPILER_KINDS: &[Kind] = &[
-    Kind {
-        what: "files, by their paths",
-        is_absent: false,
-        calls: calls![
-            SYS_openat,
-            SYS_openat2,
-            SYS_unlinkat,
-            SYS_renameat2,
-            SYS_linkat,
-            SYS_symlinkat,
-            SYS_mkdirat,
-            SYS_fchmodat,
-            SYS_fchownat,
-            SYS_truncate,
-            SYS_utimensat,
-            SYS_setxattr,
-            SYS_lsetxattr,
-            SYS_removexattr,
-            SYS_lremovexattr,
-            SYS_chdir,
-        ],
-    },
-    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
-    Kind { what: "the same, as older programs ask", is_absent: false, calls: calls![SYS_renameat] },
-    #[cfg(target_arch = "x86_64")]
-    Kind {
-        what: "the same, as the oldest programs ask",
-        is_absent: false,
-        calls: calls![
-            SYS_open,
-            SYS_creat,
-            SYS_unlink,
-            SYS_rmdir,
-            SYS_rename,
-            SYS_link,
-            SYS_symlink,
-            SYS_mkdir,
-            SYS_chmod,
-            SYS_chown,
-            SYS_lchown,
-            SYS_utime,
-            SYS_utimes,
-            SYS_futimesat,
-            SYS_fork,
-            SYS_vfork,
-        ],
-    },
-    Kind {
-        what: "programs, sockets and signals to others",
-        is_absent: false,
-        calls: calls![
-            SYS_execve,
-            SYS_execveat,
-            SYS_socket,
-            SYS_socketpair,
-            SYS_connect,
-            SYS_bind,
-            SYS_listen,
-            SYS_kill,
-            SYS_tkill,
-            SYS_rt_sigqueueinfo,
-            SYS_pidfd_open,
-            SYS_pidfd_send_signal,
-        ],
-    },
-];
-
 /// The bit that marks the calls of the x32 ABI, which reaches the same kernel by other numbers.
 pub const X32_BIT: i64 = 0x4000_0000;
 
@@ -213,12 +143,27 @@ pub const KINDS: &[Kind] = &[
             SYS_fanotify_mark,
             SYS_mknodat,
             SYS_vmsplice,
+            SYS_execveat,
         ],
     },
     Kind {
         what: "memory and queues that are shared by number, past every rule about files",
         is_absent: false,
-        calls: calls![SYS_shmget, SYS_shmat, SYS_semget, SYS_msgget, SYS_mq_open],
+        calls: calls![
+            SYS_shmget,
+            SYS_shmat,
+            SYS_shmctl,
+            SYS_semget,
+            SYS_semop,
+            SYS_semtimedop,
+            SYS_semctl,
+            SYS_msgget,
+            SYS_msgsnd,
+            SYS_msgrcv,
+            SYS_msgctl,
+            SYS_mq_open,
+            SYS_mq_unlink,
+        ],
     },
     Kind {
         what: "work that the kernel does in the background, and that no filter sees",

@@ -2,11 +2,13 @@
 
 use std::fs;
 
+pub use calls::refuse_pagemap_scans;
 pub(super) use calls::seccomp;
-pub use calls::{confine_compiler, refuse_pagemap_scans};
+pub use compiler::confine_compiler;
 pub(super) use files::landlock;
 
 mod calls;
+mod compiler;
 mod files;
 
 /// What the kernel could hold a process by, without doing it.

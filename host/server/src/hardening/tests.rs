@@ -55,3 +55,31 @@ fn no_call_is_refused_twice_and_none_that_a_host_needs() {
         assert!(!numbers.contains(&needed), "{needed}");
     }
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_compiler_is_allowed_nothing_that_reaches_files_or_others() {
+    use super::needed::{IN_PART, WHOLE};
+    use super::refused::KINDS;
+
+    let refused: Vec<i64> = KINDS.iter().flat_map(|kind| kind.calls).map(|(_, number)| *number).collect();
+    let whole: Vec<i64> = WHOLE.iter().flat_map(|(_, calls)| calls.iter()).map(|(_, number)| *number).collect();
+    let reaching = [
+        libc::SYS_openat,
+        libc::SYS_unlinkat,
+        libc::SYS_execve,
+        libc::SYS_socket,
+        libc::SYS_kill,
+        libc::SYS_tkill,
+        libc::SYS_fcntl,
+        libc::SYS_setpriority,
+        libc::SYS_sched_setaffinity,
+        libc::SYS_rt_tgsigqueueinfo,
+        libc::SYS_sendmsg,
+        libc::SYS_memfd_create,
+    ];
+    for number in refused.iter().chain(&reaching) {
+        assert!(!whole.contains(number) && IN_PART.iter().all(|(_, part)| part != number), "{number}");
+    }
+    assert!(IN_PART.iter().all(|(_, number)| !whole.contains(number)));
+}

@@ -4,8 +4,10 @@
 //! reads it in its own way, so that the shares of two services do not coincide.
 
 use std::net::IpAddr;
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
+use hostel_model::name::ServiceName;
 use hostel_model::rollout::Sticky;
 use http::HeaderMap;
 use http::header::COOKIE;
@@ -14,12 +16,16 @@ use http::header::COOKIE;
 /// It holds a lot and nothing else; a client that changes it only draws anew.
 pub const COOKIE_NAME: &str = "hostel-lot";
 
-/// What a root request's lots are drawn from.
-#[derive(Clone, Debug)]
+/// What a root request's lots are drawn from, and what was drawn.
+#[derive(Debug)]
 pub struct Lots {
     request: u64,
     address: u64,
     cookie: Option<u64>,
+    /// Whether a cookie was asked for that was not there.
+    cookie_missed: AtomicBool,
+    /// Services that were asked for, and whether the candidate serves.
+    drawn: Mutex<Vec<(ServiceName, bool)>>,
 }
 
 impl Lots {
@@ -30,7 +36,13 @@ impl Lots {
             IpAddr::V4(address) => u128::from(address.to_bits()),
             IpAddr::V6(address) => address.to_bits(),
         };
-        Self { request: hash(id.as_bytes()), address: hash(&client.to_le_bytes()), cookie: cookie(headers) }
+        Self {
+            request: hash(id.as_bytes()),
+            address: hash(&client.to_le_bytes()),
+            cookie: cookie(headers),
+            cookie_missed: AtomicBool::new(false),
+            drawn: Mutex::default(),
+        }
     }
 
     /// The lot of a service with this `salt`.
@@ -38,18 +50,33 @@ impl Lots {
     pub fn for_service(&self, sticky: Sticky, salt: u64) -> u64 {
         let lot = match sticky {
             Sticky::None => self.request,
-            Sticky::Cookie => self.cookie.unwrap_or(self.request),
+            Sticky::Cookie => self.cookie.unwrap_or_else(|| {
+                self.cookie_missed.store(true, Ordering::Relaxed);
+                self.request
+            }),
             Sticky::Address => self.address,
         };
         mix(lot ^ salt)
     }
 
-    /// The cookie to set for a client that has none: its next requests draw what this one drew.
+    /// What serves the first time that `service` is asked for serves every time: the candidate
+    /// if `leave` gives leave to run in it. Gives that leave, and whether it is the candidate that serves.
+    pub fn settle<L>(&self, service: &ServiceName, leave: impl FnOnce() -> Option<L>) -> (bool, Option<L>) {
+        let mut drawn = self.drawn.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, candidate)) = drawn.iter().find(|(name, _)| name == service) {
+            return (*candidate, None);
+        }
+        let leave = leave();
+        drawn.push((service.clone(), leave.is_some()));
+        (leave.is_some(), leave)
+    }
+
+    /// The cookie to set for a client that needed one and has none: its next requests draw what this one drew.
     #[must_use]
     pub fn cookie_to_set(&self, secure: bool) -> Option<String> {
         let secure = if secure { "; Secure" } else { "" };
         let text = || format!("{COOKIE_NAME}={:016x}; Path=/; HttpOnly; SameSite=Lax{secure}", self.request);
-        self.cookie.is_none().then(text)
+        self.cookie_missed.load(Ordering::Relaxed).then(text)
     }
 }
 

@@ -14,6 +14,7 @@ use super::Front;
 use super::admission::Admission;
 use super::change::{Answer, Change};
 use super::error::KeyValueError;
+use super::quota::SharedQuota;
 use super::table::{self, KeyPage, Space, Version, Versioned};
 
 /// Values that one [`Bucket::get_many`] returns at most, or one value if that may be larger:
@@ -27,6 +28,8 @@ pub struct Bucket {
     admission: Arc<Admission>,
     space: Space,
     limits: KeyValueLimits,
+    /// What all services of its tenant may keep together.
+    quota: Option<Arc<SharedQuota>>,
     /// Whether writes count against the service's rate.
     paced: bool,
 }
@@ -45,7 +48,7 @@ pub enum Swap {
 
 impl Bucket {
     pub(super) fn new(front: Arc<Front>, admission: Arc<Admission>, space: Space, limits: KeyValueLimits) -> Self {
-        Self { front, admission, space, limits, paced: true }
+        Self { front, admission, space, limits, quota: None, paced: true }
     }
 
     /// The same keys for whoever runs the host: what is written so does not count against the
@@ -53,6 +56,12 @@ impl Bucket {
     #[must_use]
     pub fn unpaced(self) -> Self {
         Self { admission: Arc::default(), paced: false, ..self }
+    }
+
+    /// The same keys, of a service that shares `quota` with others.
+    #[must_use]
+    pub fn sharing(self, quota: Option<Arc<SharedQuota>>) -> Self {
+        Self { quota, ..self }
     }
 
     /// The value of `key`.
@@ -202,7 +211,7 @@ impl Bucket {
             self.admission.pay(self.front.now(), writes as u64, self.limits.writes)?;
         }
         let place = self.admission.enter(change.bytes())?;
-        self.front.write(&self.space, &self.limits, change, place).await
+        self.front.write(&self.space, (&self.limits, self.quota.as_ref()), change, place).await
     }
 
     fn read<T>(&self, look: impl Fn(&ReadTransaction) -> Result<T, redb::Error>) -> Result<T, KeyValueError> {

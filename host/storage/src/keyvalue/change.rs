@@ -7,9 +7,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hostel_model::limits::KeyValueLimits;
+use hostel_model::tenant::ServicePattern;
 use redb::{Table, WriteTransaction};
 
 use super::error::KeyValueError;
+use super::quota::SharedQuota;
 use super::table::{
     ENTRIES, EntryKey, EntryValue, PAGE_KEYS, Space, USAGE, Usage, VERSIONS, Version, Versioned, usage, versioned,
 };
@@ -52,6 +54,15 @@ pub(super) enum Answer {
     },
 }
 
+/// What a write must stay within.
+#[derive(Clone, Copy)]
+pub(super) struct Bounds<'b> {
+    /// Of its service.
+    pub(super) limits: &'b KeyValueLimits,
+    /// Of all services of its tenant.
+    pub(super) quota: Option<&'b SharedQuota>,
+}
+
 /// The tables of one transaction.
 pub(super) struct Tables<'transaction> {
     entries: Table<'transaction, EntryKey, EntryValue>,
@@ -59,6 +70,8 @@ pub(super) struct Tables<'transaction> {
     versions: Table<'transaction, (), u64>,
     newest: u64,
     written: u64,
+    /// What services keep together, added up for the first write of the transaction that is bound by it.
+    sums: Vec<(ServicePattern, u64)>,
 }
 
 type Applied = Result<Result<Answer, KeyValueError>, redb::Error>;
@@ -88,17 +101,18 @@ impl<'transaction> Tables<'transaction> {
             versions,
             newest: newest.max(stored),
             written: 0,
+            sums: Vec::new(),
         })
     }
 
     /// Applies `change` wholly or, if it is refused, not at all. An outer error is the
     /// database's, and spoils the transaction.
-    pub(super) fn apply(&mut self, space: &Space, limits: &KeyValueLimits, change: &Change) -> Applied {
+    pub(super) fn apply(&mut self, space: &Space, bounds: Bounds<'_>, change: &Change) -> Applied {
         match change {
-            Change::Set(entries) => self.set(space, limits, entries),
+            Change::Set(entries) => self.set(space, bounds, entries),
             Change::Delete(keys) => self.delete(space, keys),
-            Change::Increment { key, delta } => self.increment(space, limits, key, *delta),
-            Change::Swap { key, expected, value } => self.swap(space, limits, (key, *expected), value),
+            Change::Increment { key, delta } => self.increment(space, bounds, key, *delta),
+            Change::Swap { key, expected, value } => self.swap(space, bounds, (key, *expected), value),
             Change::Clear { after } => self.clear(space, after.as_deref()),
         }
     }
@@ -110,13 +124,13 @@ impl<'transaction> Tables<'transaction> {
         Ok((self.newest, self.written))
     }
 
-    fn set(&mut self, space: &Space, limits: &KeyValueLimits, entries: &BTreeMap<String, Vec<u8>>) -> Applied {
+    fn set(&mut self, space: &Space, bounds: Bounds<'_>, entries: &BTreeMap<String, Vec<u8>>) -> Applied {
         let before = usage(&self.usage, &space.service)?;
         let mut after = before;
         for (key, value) in entries {
             after = after.with(key, self.value_bytes(space, key)?, value.len());
         }
-        if let Err(refused) = within(limits, before, after) {
+        if let Err(refused) = self.within(bounds, before, after)? {
             return Ok(Err(refused));
         }
         for (key, value) in entries {
@@ -139,7 +153,7 @@ impl<'transaction> Tables<'transaction> {
         Ok(Ok(Answer::Done))
     }
 
-    fn increment(&mut self, space: &Space, limits: &KeyValueLimits, key: &str, delta: i64) -> Applied {
+    fn increment(&mut self, space: &Space, bounds: Bounds<'_>, key: &str, delta: i64) -> Applied {
         let stored = versioned(&self.entries, space, key)?.value;
         let Some(number) = stored.as_deref().map_or(Some(0), number) else {
             return Ok(Err(KeyValueError::NotANumber));
@@ -148,22 +162,16 @@ impl<'transaction> Tables<'transaction> {
             return Ok(Err(KeyValueError::Overflow));
         };
         let text = sum.to_string().into_bytes();
-        let written = self.put(space, limits, key, &text)?;
+        let written = self.put(space, bounds, key, &text)?;
         Ok(written.map(|()| Answer::Number(sum)))
     }
 
-    fn swap(
-        &mut self,
-        space: &Space,
-        limits: &KeyValueLimits,
-        (key, expected): (&str, Version),
-        value: &[u8],
-    ) -> Applied {
+    fn swap(&mut self, space: &Space, bounds: Bounds<'_>, (key, expected): (&str, Version), value: &[u8]) -> Applied {
         let stored = versioned(&self.entries, space, key)?;
         if stored.version != expected {
             return Ok(Ok(Answer::Conflict(stored)));
         }
-        let written = self.put(space, limits, key, value)?;
+        let written = self.put(space, bounds, key, value)?;
         Ok(written.map(|()| Answer::Done))
     }
 
@@ -206,13 +214,13 @@ impl<'transaction> Tables<'transaction> {
     fn put(
         &mut self,
         space: &Space,
-        limits: &KeyValueLimits,
+        bounds: Bounds<'_>,
         key: &str,
         value: &[u8],
     ) -> Result<Result<(), KeyValueError>, redb::Error> {
         let before = usage(&self.usage, &space.service)?;
         let after = before.with(key, self.value_bytes(space, key)?, value.len());
-        if let Err(refused) = within(limits, before, after) {
+        if let Err(refused) = self.within(bounds, before, after)? {
             return Ok(Err(refused));
         }
         self.insert(space, key, value)?;
@@ -228,8 +236,48 @@ impl<'transaction> Tables<'transaction> {
     }
 
     fn keep_usage(&mut self, space: &Space, usage: Usage) -> Result<(), redb::Error> {
-        self.usage.insert(&*space.service, (usage.keys, usage.bytes))?;
+        let before = self.usage.insert(&*space.service, (usage.keys, usage.bytes))?.map_or(0, |row| row.value().1);
+        for (_, sum) in self.sums.iter_mut().filter(|(services, _)| services.matches(&space.service)) {
+            *sum = sum.saturating_sub(before).saturating_add(usage.bytes);
+        }
         Ok(())
+    }
+
+    /// Whether a service may go from `before` to `after`.
+    fn within(
+        &mut self,
+        bounds: Bounds<'_>,
+        before: Usage,
+        after: Usage,
+    ) -> Result<Result<(), KeyValueError>, redb::Error> {
+        if let Err(refused) = within(bounds.limits, before, after) {
+            return Ok(Err(refused));
+        }
+        let grown = after.bytes.saturating_sub(before.bytes);
+        let Some((services, limit)) = bounds.quota.and_then(SharedQuota::bound).filter(|_| grown > 0) else {
+            return Ok(Ok(()));
+        };
+        let sum = self.sum(services)?;
+        let fits = sum.saturating_add(grown) <= limit.0;
+        Ok(if fits { Ok(()) } else { Err(KeyValueError::QuotaShared { limit }) })
+    }
+
+    /// Bytes of all `services`.
+    fn sum(&mut self, services: ServicePattern) -> Result<u64, redb::Error> {
+        if let Some((_, sum)) = self.sums.iter().find(|(known, _)| *known == services) {
+            return Ok(*sum);
+        }
+        let mut sum = 0_u64;
+        // In the order of their names, those that begin alike are neighbours.
+        for row in redb::ReadableTable::range(&self.usage, services.beginning()..)? {
+            let (service, usage) = row?;
+            if !services.matches(service.value()) {
+                break;
+            }
+            sum = sum.saturating_add(usage.value().1);
+        }
+        self.sums.push((services, sum));
+        Ok(sum)
     }
 
     /// Bytes of the value that `key` has now.

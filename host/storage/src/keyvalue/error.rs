@@ -35,6 +35,12 @@ pub enum KeyValueError {
         /// The most there may be in all buckets together.
         limit: ByteSize,
     },
+    /// The services of its tenant would hold more bytes than `storage` of the tenant.
+    #[error("quota: the services of the tenant may keep `{limit}` of keys and values together; delete some first")]
+    QuotaShared {
+        /// The most there may be in all buckets of all of them.
+        limit: ByteSize,
+    },
     /// The service would hold more keys than `limits.keyvalue.keys`.
     #[error("quota: the service may keep `{limit}` keys; delete some first")]
     QuotaKeys {
@@ -87,6 +93,7 @@ impl KeyValueError {
             Self::KeyTooLong { .. }
             | Self::ValueTooLarge { .. }
             | Self::QuotaBytes { .. }
+            | Self::QuotaShared { .. }
             | Self::QuotaKeys { .. }
             | Self::WriteRate { .. }
             | Self::ReadTooLarge { .. }

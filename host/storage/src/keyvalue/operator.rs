@@ -71,7 +71,7 @@ impl KeyValue {
             loop {
                 let place = admission.enter(0)?;
                 let change = Change::Clear { after };
-                let answer = self.front.write(&space, &KeyValueLimits::default(), change, place).await?;
+                let answer = self.front.write(&space, (&KeyValueLimits::default(), None), change, place).await?;
                 let Answer::Cleared { usage, cursor } = answer else {
                     return Err(KeyValueError::Closed);
                 };

@@ -12,8 +12,9 @@ use hostel_model::limits::KeyValueLimits;
 use tokio::sync::{mpsc, oneshot};
 
 use super::admission::Place;
-use super::change::{Answer, Change, Tables};
+use super::change::{Answer, Bounds, Change, Tables};
 use super::error::KeyValueError;
+use super::quota::SharedQuota;
 use super::table::Space;
 use crate::database::{Database, Verdict};
 use crate::error::StorageError;
@@ -35,6 +36,7 @@ pub(super) enum Command {
 pub(super) struct Job {
     pub(super) space: Space,
     pub(super) limits: KeyValueLimits,
+    pub(super) quota: Option<Arc<SharedQuota>>,
     pub(super) change: Change,
     pub(super) answer: oneshot::Sender<Result<Answer, KeyValueError>>,
     pub(super) place: Place,
@@ -112,7 +114,8 @@ impl Writer {
             let mut tables = Tables::open(transaction, newest)?;
             let mut answers = Vec::with_capacity(group.len());
             for job in group {
-                answers.push(tables.apply(&job.space, &job.limits, &job.change)?);
+                let bounds = Bounds { limits: &job.limits, quota: job.quota.as_deref() };
+                answers.push(tables.apply(&job.space, bounds, &job.change)?);
             }
             let written;
             (newest, written) = tables.finish()?;

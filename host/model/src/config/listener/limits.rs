@@ -62,6 +62,11 @@ pub(super) fn read(listener: &Section<'_>, report: &mut Report<'_>) -> ListenerL
         times(&section, &mut limits, report);
         counts(&section, &mut limits, report);
         windows(&section, &mut limits, report);
+        if limits.request_line < ListenerLimits::default().request_line && section.get("request_line").is_none() {
+            // The smaller block of headers made it smaller.
+            section.note([("header_block", "request_line")], &mut limits.origins, report);
+        }
+        section.note(KEYS.iter().map(|key| (*key, *key)), &mut limits.origins, report);
     }
     limits
 }

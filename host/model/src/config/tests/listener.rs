@@ -274,6 +274,7 @@ reset_streams_local = 17
         connection_window: ByteSize::kib(15),
         reset_streams: 16,
         reset_streams_local: 17,
+        ..ListenerLimits::default()
     };
     let plan = plan(text);
     assert_eq!(

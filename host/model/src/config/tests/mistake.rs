@@ -53,6 +53,7 @@ const AT_THE_TOP: &[(&str, &str, &str)] = &[
     ("resolver = []", "`resolver` is empty", "leave it out"),
     ("resolver = [53]", "`resolver` must be a string, but this is an integer", "write `resolver = "),
     ("resolver = \"localhost\"", "`localhost` is not the address of a resolver", "as in `127.0.0.1:5353`"),
+    ("resolver = \"[fe80::1%2]:53\"", "`[fe80::1%2]:53` is not the address of a resolver", "write an IP address"),
     ("resolver = \"127.0.0.1:0\"", "`127.0.0.1:0` is not the address of a resolver", "write an IP address"),
     ("outbound_ca = \"a.pem\"", "`outbound_ca` must be an array, but this is a string", "write `outbound_ca = ["),
     ("outbound_ca = [1]", "`outbound_ca` must be a string, but this is an integer", "write `outbound_ca = ["),

@@ -180,8 +180,8 @@ fn a_refusal_says_what_to_grant() {
 /// The same question answered by comparing texts, label by label.
 fn is_granted(grants: &[&str], scheme: Scheme, host: &str, port: u16) -> bool {
     grants.iter().any(|grant| {
-        let (granted_scheme, rest) = grant.split_once("://").unwrap();
-        let (granted, granted_port) = rest.split_once(':').unwrap();
+        let (granted_scheme, rest) = grant.split_once("://").expect("a test must know");
+        let (granted, granted_port) = rest.split_once(':').expect("a test must know");
         let host: Vec<&str> = host.split('.').rev().collect();
         let granted: Vec<&str> = granted.split('.').rev().collect();
         let same = match granted.split_last() {

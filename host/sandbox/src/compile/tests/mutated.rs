@@ -5,7 +5,6 @@ use std::sync::atomic::Ordering;
 use hostel_model::digest::Digest;
 use hostel_model::limits::Limits;
 
-use crate::error::CompileError;
 use crate::testing::{Bench, component_p2};
 
 /// As many as are tried; with another seed they are others.
@@ -68,10 +67,10 @@ fn five_hundred_mutated_components_are_compiled_or_refused() {
         let bytes = mutant(&whole, &mut numbers);
         match bench.sandbox.code(&bytes, Digest::of(&bytes)) {
             Ok(_) => compiled += 1,
-            Err(CompileError::Unavailable { reason }) => panic!("mutant {number} was not tried: {reason}"),
+            Err(error) if error.is_of_the_moment() => panic!("mutant {number} was not tried: {error}"),
             Err(error) => {
                 let text = error.to_string();
-                assert!(!text.contains("answered wrongly"), "mutant {number}: {text}");
+                assert!(!text.contains("compile-"), "mutant {number}: the compiler did not end well: {text}");
                 refused += 1;
             }
         }

@@ -28,7 +28,7 @@ pub(in crate::admin) async fn promote(
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    of_service(&context, Asked { who, uri, headers }, &params, "promote", What::Promote).await
+    of_service(&context, (who, uri, headers), &params, "promote", What::Promote).await
 }
 
 /// Takes a service away.
@@ -48,7 +48,7 @@ pub(in crate::admin) async fn undeploy(
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    of_service(&context, Asked { who, uri, headers }, &params, "undeploy", What::Undeploy).await
+    of_service(&context, (who, uri, headers), &params, "undeploy", What::Undeploy).await
 }
 
 /// Makes a service answer `not-ready`.
@@ -66,7 +66,7 @@ pub(in crate::admin) async fn disable(
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    of_service(&context, Asked { who, uri, headers }, &params, "disable", What::Disable).await
+    of_service(&context, (who, uri, headers), &params, "disable", What::Disable).await
 }
 
 /// Makes a service answer again.
@@ -84,7 +84,7 @@ pub(in crate::admin) async fn enable(
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    of_service(&context, Asked { who, uri, headers }, &params, "enable", What::Enable).await
+    of_service(&context, (who, uri, headers), &params, "enable", What::Enable).await
 }
 
 /// Puts in force what waits for approval.
@@ -102,17 +102,18 @@ pub(in crate::admin) async fn approve(
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    of_service(&context, Asked { who, uri, headers }, &params, "approve", What::Approve).await
+    of_service(&context, (who, uri, headers), &params, "approve", What::Approve).await
 }
 
 async fn of_service(
     context: &Context,
-    asked: Asked,
+    (who, uri, headers): (Author, Uri, HeaderMap),
     params: &Params,
     word: &'static str,
     what: impl FnOnce(ServiceName) -> What,
 ) -> Result<Response, Problem> {
-    let audit = Audit::of(asked.who, word, params.text("name").to_owned());
+    let asked = Asked { who, reach: params.reach().clone(), uri, headers };
+    let audit = Audit::of(who, word, params.text("name").to_owned());
     match params.service() {
         Ok(service) => order(context, asked, audit, what(service)).await,
         Err(problem) => refused(audit, problem),

@@ -17,7 +17,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hostel_model::limits::KeyValueLimits;
 use hostel_model::name::{BucketName, ServiceName};
-use hostel_storage::{Bucket, BucketUsage, KeyValue, KeyValueError};
+use hostel_storage::{Bucket, BucketUsage, KeyValue, KeyValueError, SharedQuota};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Uri};
 
@@ -138,6 +138,8 @@ struct Import<'a> {
     keyvalue: KeyValue,
     service: ServiceName,
     limits: KeyValueLimits,
+    /// What all services of its tenant may keep together.
+    quota: Option<Arc<SharedQuota>>,
     /// What is to be written together, by the buckets it is for.
     waiting: BTreeMap<BucketName, Vec<(String, Vec<u8>)>>,
     waiting_keys: usize,
@@ -156,6 +158,7 @@ impl<'a> Import<'a> {
             keyvalue,
             service: service.clone(),
             limits: limits.unwrap_or_default(),
+            quota: snapshot.tenancy.owner(service).map(|tenant| Arc::clone(tenant.share.quota())),
             waiting: BTreeMap::new(),
             waiting_keys: 0,
             waiting_bytes: 0,
@@ -212,6 +215,7 @@ impl<'a> Import<'a> {
         for (name, entries) in std::mem::take(&mut self.waiting) {
             // The rate protects the disk from many guests, not from its operator.
             let bucket = self.keyvalue.bucket(&self.service, &name, &self.limits).unpaced();
+            let bucket = bucket.sharing(self.quota.clone());
             let keys = entries.len() as u64;
             self.set(&bucket, entries).await?;
             self.written += keys;

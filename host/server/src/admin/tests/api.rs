@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use hostel_model::config::{Severity, Source, parse};
-use hostel_model::limits::{HostLimits, Limits, ListenerLimits};
+use hostel_model::limits::{HostLimits, Limits, ListenerLimits, Origin};
 use hostel_model::units::ByteSize;
 
 use super::{Ground, Plane, listener, tls_listener};
@@ -27,7 +27,7 @@ const PATHS: [&str; 10] = [
 ];
 
 /// Every other method and path, as the document has it.
-const CHANGING: [(&str, &str); 19] = [
+const CHANGING: [(&str, &str); 22] = [
     ("get", "/v1/services/{name}"),
     ("delete", "/v1/services/{name}"),
     ("get", "/v1/services/{name}/history"),
@@ -46,6 +46,9 @@ const CHANGING: [(&str, &str); 19] = [
     ("post", "/v1/artifacts"),
     ("post", "/v1/deployments"),
     ("post", "/v1/backup"),
+    ("get", "/v1/tokens"),
+    ("post", "/v1/tokens"),
+    ("delete", "/v1/tokens/{id}"),
     ("get", "/openapi.json"),
 ];
 
@@ -110,7 +113,7 @@ fn a_host_that_starts_has_a_status() {
     assert_eq!(answer.header("content-type"), Some("application/json"));
     let status: view::Status = serde_json::from_str(&answer.body).unwrap();
     assert_eq!((status.version.as_str(), status.ready), (env!("CARGO_PKG_VERSION"), false));
-    assert_eq!((status.listeners.len(), status.services.len(), status.connections), (0, 0, 0));
+    assert_eq!((status.listeners.len(), status.services.len(), status.connections), (0, 0, Some(0)));
     assert_eq!(status.checks[1].reason.as_deref(), Some("not yet"));
     assert_eq!((status.checks[4].ok, &status.checks[4].reason), (true, &None));
 }
@@ -131,27 +134,31 @@ fn listeners_are_shown_once_the_host_has_them() {
     let connections = of_tls.iter().find(|limit| limit["name"] == "connections").unwrap();
     let expected = serde_json::json!({
         "name": "connections", "unit": "count", "text": "7", "value": 7, "default_text": "10000", "default_value": 10000,
+        "origin": { "from": "default" },
     });
     assert_eq!(connections, &expected);
 }
 
 #[test]
 fn limits_are_told_in_words_and_numbers() {
-    let limits =
+    let mut limits =
         Limits { memory: ByteSize::mib(96), cpu: std::time::Duration::from_millis(1_500), ..Limits::default() };
+    limits.origins.set("memory", Origin::File { file: Arc::from("a.toml"), line: 7 });
     let shown = serde_json::to_value(of_service(&limits)).unwrap();
     let one = |name: &str| shown.as_array().unwrap().iter().find(|limit| limit["name"] == name).unwrap().clone();
     let memory = serde_json::json!({
         "name": "memory", "unit": "bytes", "text": "96MiB", "value": 100_663_296,
-        "default_text": "64MiB", "default_value": 67_108_864,
+        "default_text": "64MiB", "default_value": 67_108_864, "origin": { "from": "file", "file": "a.toml", "line": 7 },
     });
     assert_eq!(one("memory"), memory);
     let cpu = serde_json::json!({
         "name": "cpu", "unit": "seconds", "text": "1500ms", "value": 1.5, "default_text": "200ms", "default_value": 0.2,
+        "origin": { "from": "default" },
     });
     assert_eq!(one("cpu"), cpu);
     let body = serde_json::json!({
         "name": "response_body", "unit": "bytes", "text": "none", "default_text": "none",
+        "origin": { "from": "default" },
     });
     assert_eq!(one("response_body"), body);
     let budget = of_host(&HostLimits::default()).into_iter().find(|limit| limit.name == "memory_budget").unwrap();

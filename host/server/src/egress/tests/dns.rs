@@ -20,7 +20,8 @@ struct Zone {
     names: HashMap<String, (Vec<Vec<IpAddr>>, [usize; 2])>,
     asked: Vec<String>,
     ttl: u32,
-    silent: bool,
+    /// Questions for names that end so get no answer.
+    silent: Option<&'static str>,
 }
 
 impl Dns {
@@ -57,8 +58,19 @@ impl Dns {
         self.zone.lock().unwrap().ttl = ttl;
     }
 
+    /// Nobody gets an answer.
     pub(super) fn falls_silent(&self) {
-        self.zone.lock().unwrap().silent = true;
+        self.ignores("");
+    }
+
+    /// Nobody gets an answer for a name that ends so.
+    pub(super) fn ignores(&self, end: &'static str) {
+        self.zone.lock().unwrap().silent = Some(end);
+    }
+
+    /// Everybody gets an answer again.
+    pub(super) fn speaks(&self) {
+        self.zone.lock().unwrap().silent = None;
     }
 
     /// The names that were asked for by A, in order.
@@ -75,7 +87,7 @@ impl Zone {
         if kind == A {
             self.asked.push(name.clone());
         }
-        if self.silent {
+        if self.silent.is_some_and(|end| name.ends_with(end)) {
             return None;
         }
         let found = self.names.get_mut(&name);

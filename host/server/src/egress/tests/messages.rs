@@ -1,6 +1,6 @@
 //! What an upstream gets and what a guest gets: the host's word for the host, and nothing about one hop.
 
-use hostel_sandbox::Patience;
+use hostel_sandbox::{Forbidden, OutgoingError, Patience};
 
 use super::upstream::{Then, Upstream};
 use super::{Scene, request};
@@ -42,6 +42,10 @@ fn the_host_says_who_is_asked_and_only_what_is_meant_for_them_is_sent() {
         ("authorization", "Bearer token"),
         ("content-type", "text/plain"),
         ("x-kept", "yes"),
+        ("x_kept", "yes"),
+        ("hostel_caller", "admin"),
+        ("x_forwarded_for", "1.2.3.4"),
+        ("x_request-id", "6"),
     ];
     let uri = format!("http://API.example:{}/path?a=b", upstream.port);
     let answer = scene.ask(&outlet, request("POST", &uri, &headers, "body"), Patience::default()).unwrap();
@@ -58,7 +62,8 @@ fn the_host_says_who_is_asked_and_only_what_is_meant_for_them_is_sent() {
             "content-length: 4",
             "content-type: text/plain",
             &host,
-            "x-kept: yes"
+            "x-kept: yes",
+            "x_kept: yes"
         ]
     );
     let mut names: Vec<&str> = answer.headers().keys().map(http::HeaderName::as_str).collect();
@@ -73,7 +78,7 @@ fn a_path_is_sent_as_it_is_and_never_as_an_address() {
     let base = format!("http://127.0.0.1:{}", upstream.port);
     for (path, line) in [
         ("", "GET / HTTP/1.1"),
-        ("?a=b", "GET /?a=b HTTP/1.1"),
+        ("/?a=b", "GET /?a=b HTTP/1.1"),
         ("/a/../b", "GET /a/../b HTTP/1.1"),
         ("//evil.example/", "GET //evil.example/ HTTP/1.1"),
         ("/http://evil.example/", "GET /http://evil.example/ HTTP/1.1"),
@@ -83,6 +88,8 @@ fn a_path_is_sent_as_it_is_and_never_as_an_address() {
         let host = format!("host: 127.0.0.1:{}", upstream.port);
         assert!(upstream.heads().last().unwrap().lines().any(|line| line == host));
     }
+    let refused = scene.ask(&outlet, request("GET", &format!("{base}?a=b"), &[], ""), Patience::default());
+    assert!(matches!(refused, Err(OutgoingError::Denied { what: Forbidden::Uri, .. })));
 }
 
 #[test]
@@ -117,4 +124,44 @@ fn trailers_are_cleaned_both_ways() {
     assert_eq!(names, ["x-sum"]);
     let head = upstream.heads()[0].to_ascii_lowercase();
     assert!(!head.contains("hostel-user") && !head.contains("x-forwarded-for"), "{head}");
+}
+
+/// A body that tells nobody how long it is, which begins when `begins` is ready.
+fn of_unknown_length(
+    begins: impl Future<Output = ()> + Send + 'static,
+    pieces: &[&'static str],
+) -> hostel_sandbox::IncomingBody {
+    use futures::{StreamExt as _, stream};
+    use http_body_util::BodyExt as _;
+
+    let pieces = pieces.to_vec();
+    let frames = stream::once(begins).flat_map(move |()| stream::iter(pieces.clone()));
+    let frames = frames.map(|piece| Ok(http_body::Frame::data(bytes::Bytes::from(piece))));
+    http_body_util::StreamBody::new(frames).boxed_unsync()
+}
+
+#[test]
+fn a_get_with_a_body_of_unknown_length_is_sent_whole() {
+    let (scene, upstream) = (Scene::new(), Upstream::saying(HELLO));
+    let outlet = outlet(&scene, &upstream);
+    let (uri, clock) = (upstream.uri("api.example"), std::sync::Arc::clone(&scene.platform.clock));
+    let _timers = scene.runtime.enter();
+    for (method, pieces, late, sent) in [
+        ("GET", &["", "some", "thing"][..], false, Some("4\r\nsome\r\n5\r\nthing\r\n0\r\n\r\n")),
+        ("HEAD", &["some"][..], false, Some("4\r\nsome\r\n0\r\n\r\n")),
+        // Nobody knows in time that it has one.
+        ("GET", &["late"][..], true, Some("4\r\nlate\r\n0\r\n\r\n")),
+        // One without says nothing of a body, as ever.
+        ("GET", &[][..], false, None),
+        ("GET", &[""][..], false, None),
+    ] {
+        let waits = if late { std::time::Duration::from_millis(500) } else { std::time::Duration::ZERO };
+        let begins = clock.sleep_until(clock.now().after(waits));
+        let asked = request(method, &uri, &[], "").map(|_| of_unknown_length(begins, pieces));
+        scene.ask(&outlet, asked, Patience::default()).expect("an answer");
+        let said = upstream.heads().pop().unwrap();
+        let (head, body) = said.split_once("\r\n\r\n").unwrap();
+        assert_eq!(head.contains("transfer-encoding: chunked"), sent.is_some(), "{said}");
+        assert_eq!(body, sent.unwrap_or_default(), "{method} {pieces:?}");
+    }
 }

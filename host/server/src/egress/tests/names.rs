@@ -1,10 +1,12 @@
 //! What is resolved, what is judged, and that nothing is connected to that was not.
 
-use hostel_sandbox::{Forbidden, OutgoingError, Patience};
 use std::time::Duration;
 
+use futures::FutureExt as _;
+use hostel_sandbox::{Forbidden, OutgoingError, Patience};
+
 use super::upstream::Upstream;
-use super::{Scene, get};
+use super::{Scene, eventually, get};
 
 const HELLO: &str = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
 
@@ -66,6 +68,9 @@ fn a_name_that_stands_for_what_is_not_anybodys_is_refused_and_nothing_is_connect
     assert_eq!(canary.connections(), 0);
     let line = "hostel_egress_denied_total{service=\"asker\",reason=\"address\"}";
     assert_eq!(scene.counted(line), NOT_ANYBODYS.len() as u64 * 2);
+    // Each is a failure of the service as well, like one that was refused before anybody was asked.
+    let line = "hostel_failures_total{service=\"asker\",reason=\"egress-denied\"}";
+    assert_eq!(scene.counted(line), NOT_ANYBODYS.len() as u64 * 2);
 }
 
 #[test]
@@ -101,9 +106,9 @@ fn an_address_is_reached_by_its_network_without_a_question() {
 fn an_answer_that_changes_is_judged_again_and_never_connected_to_unjudged() {
     let (scene, canary) = (Scene::new(), Upstream::saying(HELLO));
     let outlet = scene.outlet(&[&format!("http://*.example:{}", canary.port)]);
-    // First an address that is anybody's, where nobody answers; then loopback.
-    scene.dns.says_one_after_the_other("rebinds.example", &[&["192.0.1.1"], &["127.0.0.1"]]);
-    let patience = Patience { connect: Some(Duration::from_millis(100)), ..Patience::default() };
+    // First an address that may be anybody's, but was never given to anybody; then loopback.
+    scene.dns.says_one_after_the_other("rebinds.example", &[&["3000::1"], &["127.0.0.1"]]);
+    let patience = Patience { connect: Some(Duration::from_millis(500)), ..Patience::default() };
     let first = scene.ask(&outlet, get(&canary.uri("rebinds.example")), patience).expect_err("nobody is there");
     assert!(!matches!(first, OutgoingError::Denied { .. }), "{first:?}");
     for _ in 0..20 {
@@ -150,4 +155,65 @@ fn what_the_resolver_does_not_know_is_said_in_its_own_word() {
     let patience = Patience { connect: Some(Duration::from_millis(200)), ..Patience::default() };
     let silent = scene.ask(&outlet, get("http://silent.example/"), patience);
     assert_eq!(silent.expect_err("silence"), OutgoingError::DnsTimeout);
+}
+
+#[test]
+fn services_whose_names_get_no_answer_leave_questions_to_the_others() {
+    let (scene, upstream) = (Scene::new(), Upstream::saying(HELLO));
+    scene.dns.ignores(".theirs.example");
+    scene.dns.says("api.example", &["127.0.0.1"]);
+    let port = upstream.port;
+    let theirs: Vec<_> = (0..3).map(|_| scene.outlet(&[&format!("http://*.theirs.example:{port}")])).collect();
+    let mut waiting = Vec::new();
+    for (place, outlet) in theirs.iter().enumerate() {
+        for number in 0..32 {
+            let uri = upstream.uri(&format!("n{number}.s{place}.theirs.example"));
+            let mut asking = Box::pin(scene.asking(outlet, get(&uri), Patience::default()));
+            assert!(asking.as_mut().now_or_never().is_none());
+            waiting.push(asking);
+        }
+    }
+    // A share of each, however many they want.
+    eventually("their questions are asked", || scene.dns.asked().len() == 12);
+    let outlet = scene.outlet(&[&format!("http://api.example:{port}"), &format!("http://127.0.0.1:{port}")]);
+    let patience = Patience { connect: Some(Duration::from_secs(1)), ..Patience::default() };
+    assert_eq!(scene.text(scene.ask(&outlet, get(&upstream.uri("api.example")), patience)), "hello");
+    drop(waiting);
+}
+
+#[test]
+fn a_name_that_is_known_waits_for_no_question() {
+    let (scene, upstream) =
+        (Scene::new(), Upstream::saying("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello"));
+    scene.dns.says("api.example", &["127.0.0.1"]);
+    scene.dns.lasts(60);
+    let outlet =
+        scene.outlet(&[&format!("http://*.example:{}", upstream.port), &format!("http://127.0.0.1:{}", upstream.port)]);
+    scene.text(scene.get(&outlet, &upstream.uri("api.example")));
+    scene.dns.falls_silent();
+    let mut waiting = Vec::new();
+    for number in 0..8 {
+        let uri = upstream.uri(&format!("n{number}.example"));
+        waiting.push(Box::pin(scene.asking(&outlet, get(&uri), Patience::default())));
+    }
+    assert!(waiting.iter_mut().all(|asking| asking.as_mut().now_or_never().is_none()));
+    eventually("its questions are asked", || scene.dns.asked().len() == 5);
+    let patience = Patience { connect: Some(Duration::from_secs(1)), ..Patience::default() };
+    assert_eq!(scene.text(scene.ask(&outlet, get(&upstream.uri("api.example")), patience)), "hello");
+}
+
+#[test]
+fn a_name_has_at_most_64_addresses() {
+    let (scene, upstream) = (Scene::new(), Upstream::saying(HELLO));
+    let grants = [format!("http://*.example:{}", upstream.port), format!("http://127.0.0.0/8:{}", upstream.port)];
+    let outlet = scene.outlet(&[&grants[0], &grants[1]]);
+    for (count, good) in [(63, true), (64, true), (65, false)] {
+        let addresses: Vec<String> = (1..=count).map(|last| format!("127.0.0.{last}")).collect();
+        let addresses: Vec<&str> = addresses.iter().map(String::as_str).collect();
+        let name = format!("n{count}.example");
+        scene.dns.says(&name, &addresses);
+        let answer = scene.get(&outlet, &upstream.uri(&name));
+        assert_eq!(answer.is_ok(), good, "{count}");
+        assert!(good || answer.err() == Some(OutgoingError::Dns { code: None }));
+    }
 }

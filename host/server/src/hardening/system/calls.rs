@@ -9,10 +9,10 @@ use seccompiler::{
     SeccompRule, TargetArch, apply_filter_all_threads,
 };
 
-use crate::hardening::refused::{COMPILER_KINDS, KINDS, Kind, X32_BIT, X32_OWN};
+use crate::hardening::refused::{KINDS, Kind, X32_BIT, X32_OWN};
 
 /// The calls with the rules by which they are refused; none stands for all.
-type Rules = BTreeMap<i64, Vec<SeccompRule>>;
+pub(super) type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 
 /// Views of its own that a new process could be given (clone(2)).
 const NEW_VIEWS: [i32; 7] = [
@@ -56,32 +56,6 @@ pub fn refuse_pagemap_scans() -> Result<(), String> {
     };
     let program = scans().map_err(|error| error.to_string())?;
     apply_filter_all_threads(&program).map_err(|error| error.to_string())
-}
-
-/// Holds a process that compiles to its pipes, its memory and its threads: what it parses comes from a stranger, and
-/// what it answers is trusted. To be called before it has read that, on its only thread.
-///
-/// # Errors
-/// When the filter cannot be made. A kernel without filters is no error: the limits that the process has
-/// given itself hold all the same.
-pub fn confine_compiler() -> Result<(), String> {
-    for program in compiler().map_err(|error| error.to_string())? {
-        match apply_filter_all_threads(&program) {
-            Ok(()) | Err(seccompiler::Error::Seccomp(_) | seccompiler::Error::Prctl(_)) => {}
-            Err(error) => return Err(error.to_string()),
-        }
-    }
-    Ok(())
-}
-
-fn compiler() -> Result<[BpfProgram; 2], BackendError> {
-    let mut forbidden = whole(KINDS, |kind| !kind.is_absent);
-    forbidden.extend(whole(COMPILER_KINDS, |_| true));
-    // A new thread is allowed, a new process is not.
-    forbidden.insert(libc::SYS_clone, vec![rule(&[masked(0, bits(libc::CLONE_THREAD), 0)?])?]);
-    // Limits of others.
-    forbidden.insert(libc::SYS_prlimit64, vec![rule(&[differs(0, 0)?])?]);
-    Ok([program(forbidden, libc::EPERM)?, program(whole(KINDS, |kind| kind.is_absent), libc::ENOSYS)?])
 }
 
 /// One program for each answer. With a `terminal` at hand nothing may be typed into it; without one
@@ -137,11 +111,11 @@ fn add_x32(rules: &mut Rules) {
     }
 }
 
-fn rule(conditions: &[SeccompCondition]) -> Result<SeccompRule, BackendError> {
+pub(super) fn rule(conditions: &[SeccompCondition]) -> Result<SeccompRule, BackendError> {
     SeccompRule::new(conditions.to_vec())
 }
 
-fn equal(argument: u8, value: u64) -> Result<SeccompCondition, BackendError> {
+pub(super) fn equal(argument: u8, value: u64) -> Result<SeccompCondition, BackendError> {
     condition(argument, SeccompCmpOp::Eq, value)
 }
 
@@ -149,7 +123,7 @@ fn differs(argument: u8, value: u64) -> Result<SeccompCondition, BackendError> {
     condition(argument, SeccompCmpOp::Ne, value)
 }
 
-fn masked(argument: u8, mask: u64, value: u64) -> Result<SeccompCondition, BackendError> {
+pub(super) fn masked(argument: u8, mask: u64, value: u64) -> Result<SeccompCondition, BackendError> {
     condition(argument, SeccompCmpOp::MaskedEq(mask), value)
 }
 
@@ -159,6 +133,6 @@ fn condition(argument: u8, operator: SeccompCmpOp, value: u64) -> Result<Seccomp
 }
 
 /// The bits of a constant of C, without its sign.
-fn bits(constant: i32) -> u64 {
+pub(super) fn bits(constant: i32) -> u64 {
     u64::from(constant.cast_unsigned())
 }

@@ -39,16 +39,34 @@ fn an_address_and_a_cookie_stay_with_their_lot() {
     assert_eq!(lot("a", "", "192.0.2.1", Sticky::Address), lot("b", "x=y", "::ffff:192.0.2.1", Sticky::Address));
     assert_ne!(lot("a", "", "192.0.2.1", Sticky::Address), lot("a", "", "192.0.2.2", Sticky::Address));
     let first = lots("a", "", "192.0.2.1");
+    let _lot = first.for_service(Sticky::Address, 7);
+    assert_eq!(first.cookie_to_set(false), None, "nobody asked for it");
+    let _lot = first.for_service(Sticky::Cookie, 7);
     let set = first.cookie_to_set(false).unwrap();
     let pair = set.split(';').next().unwrap();
     assert_eq!(first.for_service(Sticky::Cookie, 7), lot("b", &format!("x=y; {pair}"), "192.0.2.9", Sticky::Cookie));
-    assert_eq!(lots("b", pair, "192.0.2.9").cookie_to_set(true), None);
+    let second = lots("b", pair, "192.0.2.9");
+    let _lot = second.for_service(Sticky::Cookie, 7);
+    assert_eq!(second.cookie_to_set(true), None);
     assert!(first.cookie_to_set(true).unwrap().ends_with("; Secure"));
 }
 
 #[test]
 fn a_cookie_that_is_no_lot_is_none() {
     for text in ["hostel-lot=", "hostel-lot=12", "hostel-lot=zzzzzzzzzzzzzzzz", "hostel-lotx=0123456789abcdef"] {
-        assert!(lots("a", text, "192.0.2.1").cookie_to_set(false).is_some(), "{text}");
+        let lots = lots("a", text, "192.0.2.1");
+        let _lot = lots.for_service(Sticky::Cookie, 7);
+        assert!(lots.cookie_to_set(false).is_some(), "{text}");
     }
+}
+
+/// Whatever the breaker of a candidate says later: a request and its calls see one revision of a service.
+#[test]
+fn what_serves_first_serves_every_time() {
+    let lots = lots("a", "", "192.0.2.1");
+    let [users, orders] = ["users", "orders"].map(|name| ServiceName::parse(name).unwrap());
+    assert_eq!(lots.settle(&users, || Some(1)), (true, Some(1)));
+    assert_eq!(lots.settle(&orders, || None::<u8>), (false, None));
+    assert_eq!(lots.settle(&users, || None::<u8>), (true, None));
+    assert_eq!(lots.settle(&orders, || Some(2)), (false, None));
 }

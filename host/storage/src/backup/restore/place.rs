@@ -42,7 +42,8 @@ impl Place {
                     let entry = entry.map_err(StorageError::io("read", state))?;
                     let (name, is_folder) = (entry.file_name(), entry.file_type().is_ok_and(|kind| kind.is_dir()));
                     let nobodys = is_folder && name == LOST_AND_FOUND;
-                    if !nobodys && !(marked && name.to_str().is_some_and(is_ours)) {
+                    let ours = marked && name.to_str().is_some_and(is_ours);
+                    if !nobodys && !ours {
                         return Err(StorageError::NotEmpty { path: state.to_path_buf() });
                     }
                 }

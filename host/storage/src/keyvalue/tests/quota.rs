@@ -1,5 +1,7 @@
 //! Tests of quotas, at 99 % and past them.
 
+use hostel_model::tenant::ServicePattern;
+
 use super::*;
 
 fn tight(bytes: u64, keys: u64) -> KeyValueLimits {
@@ -12,6 +14,7 @@ fn full(outcome: Result<(), KeyValueError>) -> &'static str {
     match error {
         KeyValueError::QuotaBytes { .. } => "bytes",
         KeyValueError::QuotaKeys { .. } => "keys",
+        KeyValueError::QuotaShared { .. } => "shared",
         other => panic!("{other:?}"),
     }
 }
@@ -111,4 +114,70 @@ async fn a_batch_counts_each_of_its_writes_against_the_rate() {
     assert!(error.is_full());
     scene.clock.advance(std::time::Duration::from_secs(1));
     bucket.set_many(batch(10)).await.unwrap();
+}
+
+fn shared(services: &str, bytes: u64) -> Arc<SharedQuota> {
+    Arc::new(SharedQuota::new(ServicePattern::parse(services).unwrap(), Some(ByteSize(bytes))))
+}
+
+/// The bucket of `service`, which shares `quota`.
+fn sharing(scene: &Scene, service: &str, quota: &Arc<SharedQuota>) -> Bucket {
+    scene.bucket_of(service, "default", &limits()).sharing(Some(Arc::clone(quota)))
+}
+
+#[tokio::test]
+async fn services_of_a_tenant_share_its_bytes_to_the_last() {
+    let scene = Scene::new();
+    let quota = shared("acme-*", 100);
+    let [one, two] = ["acme-one", "acme-two"].map(|service| sharing(&scene, service, &quota));
+    // Neither of these is the tenant's, though one is a neighbour in the table.
+    for other in ["acme", "acmf"] {
+        scene.bucket_of(other, "default", &limits()).set("k".into(), vec![0; 500]).await.unwrap();
+    }
+    one.set("k".into(), vec![0; 49]).await.unwrap();
+    two.set("k".into(), vec![0; 48]).await.unwrap();
+    assert_eq!(full(two.set("l".into(), vec![0; 1]).await), "shared");
+    two.set("l".into(), vec![]).await.unwrap();
+    assert_eq!(full(one.set("k".into(), vec![0; 50]).await), "shared");
+    assert_eq!(full(one.increment("n".into(), 1).await.map(drop)), "shared");
+    let swap = two.swap("m".into(), Version::ABSENT, vec![]).await;
+    assert_eq!(full(swap.map(drop)), "shared");
+    one.delete("k".into()).await.unwrap();
+    two.set("m".into(), vec![0; 49]).await.unwrap();
+    assert_eq!(full(one.set("k".into(), vec![]).await), "shared");
+}
+
+/// All of them may come into one commit, which adds up once.
+#[tokio::test]
+async fn writes_that_are_committed_together_share_what_is_left() {
+    let scene = Scene::new();
+    let quota = shared("acme-*", 10);
+    let services: Vec<_> = (0..30).map(|n| sharing(&scene, &format!("acme-{n}"), &quota)).collect();
+    let mut writes = tokio::task::JoinSet::new();
+    for bucket in services {
+        writes.spawn(async move { bucket.set("k".into(), vec![]).await });
+    }
+    let outcomes = writes.join_all().await;
+    assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 10);
+    let kept: u64 = scene.keyvalue.services().unwrap().iter().map(|(_, usage)| usage.bytes).sum();
+    assert_eq!(kept, 10);
+}
+
+#[tokio::test]
+async fn a_tenant_whose_quota_changes_keeps_what_it_has() {
+    let scene = Scene::new();
+    let quota = shared("acme-*", 100);
+    let bucket = sharing(&scene, "acme-one", &quota);
+    bucket.set("k".into(), vec![0; 99]).await.unwrap();
+    let services = || ServicePattern::parse("acme-*").unwrap();
+    quota.change(services(), Some(ByteSize(10)));
+    assert_eq!(full(bucket.set("l".into(), vec![]).await), "shared");
+    bucket.set("k".into(), vec![0; 98]).await.unwrap();
+    assert_eq!(full(bucket.set("k".into(), vec![0; 99]).await), "shared");
+    assert_eq!(bucket.get("k").unwrap().unwrap().len(), 98);
+    quota.change(services(), None);
+    bucket.set("k".into(), vec![0; 500]).await.unwrap();
+    // What was written under another owner's name counts for whoever owns it now.
+    quota.change(ServicePattern::parse("acme-o*").unwrap(), Some(ByteSize(501)));
+    assert_eq!(full(bucket.set("l".into(), vec![]).await), "shared");
 }
