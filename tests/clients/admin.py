@@ -169,7 +169,11 @@ def with_schemathesis(report, host, base, token, quick):
     ]
     report.check(f"schemathesis, {examples} examples", done.returncode == 0, "; ".join(summary[-3:]))
     if done.returncode != 0:
-        for line in (done.stdout + done.stderr).splitlines()[-60:]:
+        lines = (done.stdout + done.stderr).splitlines()
+        failures = [place for place, line in enumerate(lines) if " FAILURES " in line]
+        # What failed and how to repeat it comes first, and warnings of many lines after it.
+        begin = failures[0] if failures else max(len(lines) - 60, 0)
+        for line in lines[begin : begin + 60]:
             report.note(line.replace(str(host.folder), "FOLDER").replace(token, "TOKEN"))
 
 
