@@ -47,7 +47,7 @@ pub struct TenantRegister {
 
 impl TenantRegister {
     /// `rules` with those of its tenants that are known, and with new ones, on a host with so many `threads`
-    /// that run guests. Numbers of known ones stay as they are until [`Tenancy::take_effect`].
+    /// that run guests. Numbers of known ones stay as they are until `Tenancy::take_effect`.
     pub fn tenancy(&mut self, rules: &Tenants, threads: u32, clock: &Arc<dyn Clock>) -> Arc<Tenancy> {
         let mut tenants = BTreeMap::new();
         for tenant in rules.iter() {
