@@ -13,7 +13,7 @@ use thiserror::Error;
 use wasmparser::{Validator, WasmFeatures};
 
 use crate::compiler::errand::{AnswerKind, ERRAND_BYTES, Errand};
-use crate::compiler::{build, readable};
+use crate::compiler::{build, is_out_of_memory, readable};
 use crate::engine::{compatibility, compiling};
 use confine::confine;
 
@@ -70,8 +70,7 @@ fn compile(errand: &Errand, component: &[u8]) -> Result<(Envelope, Vec<u8>), (An
 /// once more to learn which it is.
 fn why(component: &[u8], error: &wasmtime::Error) -> (AnswerKind, String) {
     let text = format!("{error:#}");
-    let out_of_memory = format!("os error {}", rustix::io::Errno::NOMEM.raw_os_error());
-    if error.is::<wasmtime::OutOfMemory>() || text.contains(&out_of_memory) {
+    if is_out_of_memory(error) {
         return (AnswerKind::OutOfMemory, text);
     }
     match Validator::new_with_features(WasmFeatures::all()).validate_all(component) {

@@ -183,10 +183,7 @@ impl Compiler {
             tracing::error!(component = %digest, %error, "what a compiler answered is not loaded");
             CompileError::Refused { reason: format!("`compile-crash`: the compiler answered wrongly: {error}") }
         })?;
-        // What is authentic is refused for want of memory, which says nothing about the component.
-        load::load(engine, &code).map_err(|error| CompileError::Interrupted {
-            reason: format!("its code could not be loaded: {}; try again", readable(&format!("{error:#}"))),
-        })
+        load::load(engine, &code).map_err(|error| not_loaded(&error))
     }
 
     /// Starts a child for one errand. Its answer is a sealed artifact, or what purports to be one.
@@ -251,6 +248,23 @@ fn step_back() {
 fn message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     readable(text.unwrap_or("no message"))
+}
+
+/// Authentic code is refused for want of memory, which says nothing about the component, or because
+/// it takes more than a slot of the pools has, which does.
+fn not_loaded(error: &wasmtime::Error) -> CompileError {
+    let reason = readable(&format!("{error:#}"));
+    if is_out_of_memory(error) {
+        CompileError::Interrupted { reason: format!("its code could not be loaded: {reason}; try again") }
+    } else {
+        CompileError::Refused { reason }
+    }
+}
+
+/// Whether the system had no memory left for it.
+pub(crate) fn is_out_of_memory(error: &wasmtime::Error) -> bool {
+    let by_the_system = format!("os error {}", rustix::io::Errno::NOMEM.raw_os_error());
+    error.is::<wasmtime::OutOfMemory>() || format!("{error:#}").contains(&by_the_system)
 }
 
 /// The beginning of `text` without letters that move a cursor: it may hold a component's words.

@@ -50,6 +50,16 @@ fn what_was_refused_is_not_kept() {
     assert!(bench.sandbox.cached(&digest).is_none());
 }
 
+/// No later try can go otherwise.
+#[test]
+fn what_fits_into_no_slot_is_refused_for_good() {
+    let bench = Bench::new();
+    for bytes in ["(memory 65536)", "(table 10000000 funcref)"].map(component_p2) {
+        let error = bench.sandbox.code(&bytes, Digest::of(&bytes)).map(drop).unwrap_err();
+        assert!(!error.is_of_the_moment() && error.to_string().contains("does not fit"), "{error}");
+    }
+}
+
 #[test]
 fn a_service_ends_with_whoever_holds_it_and_its_code_stays() {
     let bench = Bench::new();
